@@ -1,0 +1,47 @@
+# ember_library(NAME SOURCES … [CUDA_SOURCES …] [NO_CUDA_SOURCES …] [LINK …])  a static library
+# ember_test(NAME SOURCES … [LINK …])       a GoogleTest binary, registered with CTest case by case
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+add_library(ember_flags INTERFACE)
+target_include_directories(ember_flags INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
+target_compile_options(ember_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror>
+  $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror -lineinfo>)
+if(EMBER_SANITIZE)
+  target_compile_options(ember_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=address,undefined -fno-sanitize-recover=all
+    -fno-omit-frame-pointer -g>)
+  target_link_options(ember_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+function(ember_library name)
+  cmake_parse_arguments(A "" "" "SOURCES;CUDA_SOURCES;NO_CUDA_SOURCES;LINK" ${ARGN})
+  if(EMBER_WITH_CUDA)
+    list(APPEND A_SOURCES ${A_CUDA_SOURCES})
+  else()
+    list(APPEND A_SOURCES ${A_NO_CUDA_SOURCES})
+  endif()
+  add_library(${name} STATIC ${A_SOURCES})
+  target_link_libraries(${name} PUBLIC ${A_LINK} PRIVATE $<BUILD_INTERFACE:ember_flags>)
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>
+                             $<INSTALL_INTERFACE:include/ember>)
+  target_compile_features(${name} PUBLIC cxx_std_17)
+  set_property(GLOBAL APPEND PROPERTY EMBER_LIBRARIES ${name})
+endfunction()
+
+function(ember_test name)
+  cmake_parse_arguments(A "" "" "SOURCES;LINK" ${ARGN})
+  if(NOT EMBER_TESTS)
+    return()
+  endif()
+  include(GoogleTest)
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE ${A_LINK} ember_flags GTest::gtest GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE EMBER_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                             EMBER_BINARY="${CMAKE_BINARY_DIR}/ember")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "kernels/base/model_shape.h"
+#include "kernels/base/tensor.h"
+
+namespace ember {
+namespace {
+
+TEST(Half, EveryF16RoundTrips) {
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const F16 h{static_cast<uint16_t>(bits)};
+    const float f = to_float(h);
+    if (std::isnan(f)) {
+      EXPECT_TRUE((bits & 0x7c00u) == 0x7c00u && (bits & 0x3ffu) != 0) << bits;
+      continue;
+    }
+    EXPECT_EQ(from_float<F16>(f).bits, bits);
+  }
+}
+
+TEST(Half, EveryBF16RoundTrips) {
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const float f = to_float(BF16{static_cast<uint16_t>(bits)});
+    if (!std::isnan(f)) {
+      EXPECT_EQ(from_float<BF16>(f).bits, bits);
+    }
+  }
+}
+
+// A 16-bit value nearest to x, ties to even, found by search: the definition of the rounding.
+template <class T>
+float nearest(float x) {
+  float best = std::numeric_limits<float>::quiet_NaN();
+  uint32_t best_bits = 0;
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const float f = to_float(T{static_cast<uint16_t>(bits)});
+    if (!std::isfinite(f)) {
+      continue;
+    }
+    const double d = std::fabs(static_cast<double>(f) - x);
+    const double d_best = std::fabs(static_cast<double>(best) - x);
+    if (std::isnan(best) || d < d_best || (d == d_best && (bits & 1) == 0 && (best_bits & 1))) {
+      best = f;
+      best_bits = bits;
+    }
+  }
+  return best;
+}
+
+TEST(Half, RoundsToNearestEven) {
+  uint32_t state = 12345;
+  for (int i = 0; i < 200; ++i) {
+    state = state * 1664525u + 1013904223u;
+    const float x = std::ldexp(static_cast<float>(static_cast<int32_t>(state)), -40 + i % 24);
+    EXPECT_EQ(to_float(from_float<F16>(x)), nearest<F16>(x)) << x;
+    EXPECT_EQ(to_float(from_float<BF16>(x)), nearest<BF16>(x)) << x;
+  }
+  for (float x : {1.00048828125f, 1.00146484375f, 5.9604644775390625e-8f, 2.98023223876953125e-8f,
+                  2.9802325e-8f, 6.1035156e-5f, 6.0e-5f}) {
+    EXPECT_EQ(to_float(from_float<F16>(x)), nearest<F16>(x)) << x;
+  }
+  EXPECT_EQ(from_float<F16>(65519.0f).bits, 0x7bff);
+  EXPECT_EQ(from_float<F16>(65520.0f).bits, 0x7c00);
+  EXPECT_TRUE(std::isnan(to_float(from_float<F16>(std::nanf("")))));
+  EXPECT_TRUE(std::isnan(to_float(from_float<BF16>(bits_to_float(0x7f800001u)))));
+}
+
+TEST(Shape, NumelChecksOverflow) {
+  EXPECT_EQ((Shape{2, 3}).numel(), 6);
+  EXPECT_EQ((Shape{}).numel(), 1);
+  EXPECT_THROW((Shape{int64_t{1} << 40, int64_t{1} << 40}).numel(), Error);
+  EXPECT_THROW((Shape{-1}), Error);
+}
+
+TEST(TensorView, TypedAccessIsChecked) {
+  float data[6] = {0, 1, 2, 3, 4, 5};
+  TensorView v(data, DType::kF32, {2, 3});
+  EXPECT_EQ(v.as<float>()[5], 5);
+  EXPECT_THROW(v.as<BF16>(), Error);
+  const TensorView column = v.cols(1, 2);
+  EXPECT_FALSE(column.dense());
+  EXPECT_EQ(column.rows(1, 1).as<float>()[0], 4);
+  EXPECT_THROW(v.rows(1, 2), Error);
+}
+
+TEST(Device, ParsesLists) {
+  EXPECT_EQ(parse_devices("0,1").size(), 2u);
+  EXPECT_EQ(parse_devices("cpu,cpu")[1].kind, DeviceKind::kCpu);
+  for (const char* bad : {"", "0,", ",", "gpu", "-1", "0 1", "99999"}) {
+    EXPECT_THROW(parse_devices(bad), Error) << bad;
+  }
+}
+
+TEST(ModelShape, PresetsAreWhole) {
+  for (const ModelPreset& p : model_presets()) {
+    EXPECT_EQ(p.shape.H % p.shape.K, 0) << p.name;
+    EXPECT_EQ(find_preset(p.name), &p);
+  }
+  EXPECT_EQ(find_preset("qwen3-9b"), nullptr);
+}
+
+}  // namespace
+}  // namespace ember
