@@ -85,6 +85,11 @@ TEST(TensorView, TypedAccessIsChecked) {
   EXPECT_FALSE(column.dense());
   EXPECT_EQ(column.rows(1, 1).as<float>()[0], 4);
   EXPECT_THROW(v.rows(1, 2), Error);
+  const TensorView planes(data, DType::kF32, {2, 3, 1});
+  EXPECT_TRUE(planes.dense());
+  const TensorView tail = planes.plane_rows(1, 2);
+  EXPECT_FALSE(tail.dense());
+  EXPECT_EQ(tail.as<float>()[tail.plane_stride], 4);
 }
 
 TEST(Device, ParsesLists) {
