@@ -1,0 +1,25 @@
+# Run at every build: writes ember_commit.h, and touches it only when the commit or the state of the
+# tree changed, so that one small file is compiled anew and nothing else.
+set(commit "unknown")
+set(dirty 0)
+find_program(GIT git)
+if(GIT)
+  execute_process(COMMAND ${GIT} -C ${SOURCE_DIR} rev-parse HEAD OUTPUT_VARIABLE head
+                  RESULT_VARIABLE failed OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  if(NOT failed)
+    set(commit ${head})
+    execute_process(COMMAND ${GIT} -C ${SOURCE_DIR} status --porcelain --untracked-files=no
+                    OUTPUT_VARIABLE changes ERROR_QUIET)
+    if(NOT changes STREQUAL "")
+      set(dirty 1)
+    endif()
+  endif()
+endif()
+set(text "#define EMBER_COMMIT \"${commit}\"\n#define EMBER_DIRTY ${dirty}\n")
+set(before "")
+if(EXISTS ${OUTPUT})
+  file(READ ${OUTPUT} before)
+endif()
+if(NOT before STREQUAL text)
+  file(WRITE ${OUTPUT} "${text}")
+endif()
