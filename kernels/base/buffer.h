@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/base/tensor.h"
+
+namespace ember {
+
+// Owning memory, aligned to 64 bytes or more. Movable, not copyable. Host memory only so far.
+class Buffer {
+ public:
+  enum class Fill {
+    kNone,    // as the system gives it, unless EMBER_POISON=1 asks for kPoison
+    kZero,    // all bits zero
+    kPoison,  // all bits one: NaN in every float dtype, -1 in I32
+  };
+  static constexpr int64_t kAlignment = 64;
+
+  Buffer() = default;
+  // Throws Error{kOutOfMemory} naming `what` and the bytes when the system refuses, and
+  // Error{kUnsupported} for a device this build cannot allocate on. bytes may be 0.
+  explicit Buffer(int64_t bytes, Fill fill = Fill::kNone, DeviceId device = {},
+                  const char* what = "buffer");
+  ~Buffer();
+  Buffer(Buffer&& other) noexcept;
+  Buffer& operator=(Buffer&& other) noexcept;
+
+  std::byte* data() const { return data_; }
+  int64_t bytes() const { return bytes_; }
+  DeviceId device() const { return device_; }
+
+  // A dense tensor `offset` bytes into the buffer; throws when it would reach past the end.
+  TensorView view(DType dtype, const Shape& shape, int64_t offset = 0) const;
+
+ private:
+  std::byte* data_ = nullptr;
+  int64_t bytes_ = 0;
+  DeviceId device_;
+};
+
+}  // namespace ember
