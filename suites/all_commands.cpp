@@ -7,6 +7,7 @@ namespace ember {
 
 std::vector<CommandEntry> all_commands() {
   return {
+      {"tokenize", "text to token ids, ids to text, conversations to both", add_tokenize},
       {"devices", "list the CPU and the CUDA devices that this build can use", add_devices},
   };
 }

@@ -9,7 +9,7 @@
 
 namespace ember {
 
-extern const char kQwenSplitPattern[];
+extern const char* const kQwenSplitPattern;
 
 // `text`: valid UTF-8, `at` < `end`. Returns the end of the piece that starts at `at`; `end` is the
 // end of the text for the pattern's look-ahead. `classes` is code_classes().
