@@ -9,7 +9,9 @@
 namespace ember {
 namespace {
 
-uint8_t byte_at(std::string_view text, size_t i) { return static_cast<uint8_t>(text[i]); }
+uint8_t byte_at(std::string_view text, size_t i) {
+  return static_cast<uint8_t>(text[i]);
+}
 
 // Length of the white space that `text` starts with.
 size_t leading_space(std::string_view text) {

@@ -18,7 +18,9 @@ uint64_t pair_key(int32_t left, int32_t right) {
          static_cast<uint32_t>(right);
 }
 
-uint64_t spread(uint64_t key) { return key * 0x9E3779B97F4A7C15u; }
+uint64_t spread(uint64_t key) {
+  return key * 0x9E3779B97F4A7C15u;
+}
 
 }  // namespace
 
@@ -103,7 +105,8 @@ void Bpe::encode_short(const char* bytes, int size, std::vector<int32_t>* out) c
 }
 
 // A heap of (rank, position) over a doubly linked list. An entry is stale when its left symbol is
-// gone or no longer makes that rank with its neighbour; stale entries are dropped when they surface.
+// gone or no longer makes that rank with its neighbour; stale entries are dropped when they
+// surface.
 void Bpe::encode_long(const char* bytes, int64_t size, std::vector<int32_t>* out) const {
   struct Symbol {
     int32_t id;

@@ -36,8 +36,8 @@ class Bpe {
   std::vector<uint64_t> slots_;
   uint64_t mask_ = 0;
   int shift_ = 0;
-  std::vector<int32_t> results_;         // by rank
-  std::vector<uint32_t> byte_ranks_;     // rank of a pair of bytes: 65536 entries
+  std::vector<int32_t> results_;      // by rank
+  std::vector<uint32_t> byte_ranks_;  // rank of a pair of bytes: 65536 entries
   int32_t byte_ids_[256];
 };
 

@@ -6,7 +6,8 @@
 namespace ember {
 
 const char* const kQwenSplitPattern =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
+    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
     "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
 namespace {
@@ -38,7 +39,9 @@ inline const char* skip(const char* at, const char* end, uint8_t kind, const uin
   return at;
 }
 
-inline bool line_end(char c) { return c == '\r' || c == '\n'; }
+inline bool line_end(char c) {
+  return c == '\r' || c == '\n';
+}
 
 // Length of an English contraction after the apostrophe at `at`, else 0. Folding case brings in
 // U+017F, the long s, and no other character.
@@ -64,7 +67,7 @@ int contraction(const char* at, const char* end) {
 }
 
 const char* space_end(const char* at, const char* end, const uint8_t* classes) {
-  const char* last = at;       // the last character of the run
+  const char* last = at;          // the last character of the run
   const char* newline = nullptr;  // after its last \r or \n
   const char* stop = at;
   while (stop < end) {

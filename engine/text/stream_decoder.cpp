@@ -26,7 +26,9 @@ std::string StreamDecoder::push(int32_t id) {
   return out;
 }
 
-std::string StreamDecoder::finish() { return take(held_.size(), !held_.empty()); }
+std::string StreamDecoder::finish() {
+  return take(held_.size(), !held_.empty());
+}
 
 std::string StreamDecoder::take(size_t size, bool broken) {
   std::string out = broken && broken_ == Broken::kReplace ? "\xEF\xBF\xBD" : held_.substr(0, size);

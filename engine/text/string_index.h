@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A flat hash from strings to ids, for the hundreds of thousands of lookups of a tokenizer's loading.
+// A flat hash from strings to ids, for the hundreds of thousands of lookups of a tokenizer's
+// loading.
 #pragma once
 
 #include <cstdint>

@@ -24,8 +24,7 @@ enum Flags : uint8_t { kAdded = 1, kSpecial = 2 };
 std::atomic<uint64_t> next_serial{1};
 
 std::string read_file(const std::string& path) {
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                       std::fclose);
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
   if (!file) {
     fail(ErrorKind::kBadInput, path, ": cannot open: ", std::strerror(errno));
   }
@@ -247,8 +246,7 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& tokenizer_js
   return parse(read_file(tokenizer_json_path), tokenizer_json_path);
 }
 
-std::shared_ptr<const Tokenizer> Tokenizer::parse(std::string_view json,
-                                                  const std::string& where) {
+std::shared_ptr<const Tokenizer> Tokenizer::parse(std::string_view json, const std::string& where) {
   TokenizerFile file = parse_tokenizer_file(json, where);
   const auto size = static_cast<int64_t>(file.spellings.size());
   return std::shared_ptr<const Tokenizer>(
@@ -278,8 +276,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens mode
   return out;
 }
 
-void Tokenizer::append(std::string_view text, SpecialTokens mode,
-                       std::vector<int32_t>* out) const {
+void Tokenizer::append(std::string_view text, SpecialTokens mode, std::vector<int32_t>* out) const {
   Encoding<Impl>(*impl_, mode, out).text(text);
 }
 
@@ -316,9 +313,13 @@ std::optional<int32_t> Tokenizer::find(std::string_view token_text) const {
   return std::nullopt;
 }
 
-std::string Tokenizer::token(int32_t id) const { return decode(&id, 1); }
+std::string Tokenizer::token(int32_t id) const {
+  return decode(&id, 1);
+}
 
-int64_t Tokenizer::vocab_size() const { return impl_->vocab_size; }
+int64_t Tokenizer::vocab_size() const {
+  return impl_->vocab_size;
+}
 
 bool Tokenizer::is_special(int32_t id) const {
   return id >= 0 && id < static_cast<int64_t>(impl_->flags.size()) &&

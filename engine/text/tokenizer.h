@@ -51,9 +51,9 @@ class Tokenizer {
   // The bytes of one id; kUsage outside [0, vocab_size()).
   std::string token(int32_t id) const;
 
-  int64_t vocab_size() const;           // ids 0 .. vocab_size() - 1 exist
-  bool is_special(int32_t id) const;    // an added token flagged special
-  bool is_added(int32_t id) const;      // an added token of either kind
+  int64_t vocab_size() const;         // ids 0 .. vocab_size() - 1 exist
+  bool is_special(int32_t id) const;  // an added token flagged special
+  bool is_added(int32_t id) const;    // an added token of either kind
 
  private:
   struct Impl;

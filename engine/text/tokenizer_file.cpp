@@ -124,10 +124,10 @@ void check_pre_tokenizer(const std::string& where, const Json& v) {
 }
 
 void check_model(const std::string& where, const Json& v, const RawTokenizer& raw) {
-  const Fields model(where, "model", v,
-                     {"type", "dropout", "unk_token", "continuing_subword_prefix",
-                      "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges", "vocab",
-                      "merges"});
+  const Fields model(
+      where, "model", v,
+      {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
+       "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
   model.expect("type", "BPE", {"BPE"});
   model.expect("dropout", nullptr, {nullptr});
   model.expect("unk_token", nullptr, {nullptr});
@@ -156,8 +156,8 @@ void fill_vocabulary(const std::string& where, const RawTokenizer& raw, Tokenize
   for (size_t i = 0; i < n; ++i) {
     const uint64_t id = raw.ids[i];
     if (id >= n) {
-      fail(ErrorKind::kBadInput, where, ": model.vocab[\"", raw.tokens[i], "\"] is ", id,
-           "; with ", n, " entries the ids must be 0 to ", n - 1, " without a hole");
+      fail(ErrorKind::kBadInput, where, ": model.vocab[\"", raw.tokens[i], "\"] is ", id, "; with ",
+           n, " entries the ids must be 0 to ", n - 1, " without a hole");
     }
     if (seen[id]) {
       fail(ErrorKind::kBadInput, where, ": model.vocab: the id ", id, " stands twice, for \"",

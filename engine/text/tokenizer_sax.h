@@ -31,12 +31,13 @@ class StringPool {
 struct RawTokenizer {
   nlohmann::json rest;  // the file without model.vocab and model.merges
   bool has_vocab = false, has_merges = false;
-  StringPool tokens;              // keys of model.vocab
-  std::vector<uint64_t> ids;      // its values
-  StringPool merges;              // left and right in turn
+  StringPool tokens;          // keys of model.vocab
+  std::vector<uint64_t> ids;  // its values
+  StringPool merges;          // left and right in turn
 };
 
-// Throws kBadInput: broken JSON with its byte offset, duplicate keys, wrong types in vocab or merges.
+// Throws kBadInput: broken JSON with its byte offset, duplicate keys, wrong types in vocab or
+// merges.
 RawTokenizer read_tokenizer_json(std::string_view json, const std::string& where);
 
 }  // namespace ember

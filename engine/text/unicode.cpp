@@ -72,9 +72,8 @@ uint8_t combining_class(uint32_t code) {
     return 0;
   }
   const ClassRange* end = kCombiningRanges + kCombiningRangesCount;
-  const ClassRange* at =
-      std::upper_bound(kCombiningRanges, end, code,
-                       [](uint32_t c, const ClassRange& r) { return c < r.first; });
+  const ClassRange* at = std::upper_bound(
+      kCombiningRanges, end, code, [](uint32_t c, const ClassRange& r) { return c < r.first; });
   return at != kCombiningRanges && code <= at[-1].last ? at[-1].combining_class : 0;
 }
 
@@ -89,11 +88,11 @@ uint32_t compose(uint32_t first, uint32_t second) {
     return first + (second - kTailFirst);
   }
   const Composition* end = kCompositions + kCompositionsCount;
-  const Composition* at = std::lower_bound(
-      kCompositions, end, std::make_pair(first, second),
-      [](const Composition& c, const std::pair<uint32_t, uint32_t>& key) {
-        return c.first != key.first ? c.first < key.first : c.second < key.second;
-      });
+  const Composition* at =
+      std::lower_bound(kCompositions, end, std::make_pair(first, second),
+                       [](const Composition& c, const std::pair<uint32_t, uint32_t>& key) {
+                         return c.first != key.first ? c.first < key.first : c.second < key.second;
+                       });
   return at != end && at->first == first && at->second == second ? at->composed : 0;
 }
 
@@ -113,9 +112,8 @@ void decompose(uint32_t code, std::vector<Mark>* out) {
     return;
   }
   const Decomposition* end = kDecompositions + kDecompositionsCount;
-  const Decomposition* at =
-      std::lower_bound(kDecompositions, end, code,
-                       [](const Decomposition& d, uint32_t c) { return d.code < c; });
+  const Decomposition* at = std::lower_bound(
+      kDecompositions, end, code, [](const Decomposition& d, uint32_t c) { return d.code < c; });
   if (at == end || at->code != code) {
     out->push_back({code, combining_class(code)});
     return;
@@ -182,7 +180,9 @@ size_t next_stable(std::string_view text, size_t at, const uint8_t* classes) {
 
 }  // namespace
 
-const uint8_t* code_classes() { return tables().classes.data(); }
+const uint8_t* code_classes() {
+  return tables().classes.data();
+}
 
 int utf8_length(const char* text, int64_t size) {
   const auto* b = reinterpret_cast<const unsigned char*>(text);

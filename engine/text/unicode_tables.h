@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unicode data as Hugging Face `tokenizers` has it. Its regular expressions and its normalizer carry
-// different Unicode versions, neither that of any system library, so the tables are made by asking
-// it (scripts/make_unicode_tables.py) and ids stay equal for every code point.
+// Unicode data as Hugging Face `tokenizers` has it. Its regular expressions and its normalizer
+// carry different Unicode versions, neither that of any system library, so the tables are made by
+// asking it (scripts/make_unicode_tables.py) and ids stay equal for every code point.
 #pragma once
 
 #include <cstdint>
