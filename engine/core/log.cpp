@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 
 #include "engine/core/clock.h"
+#include "kernels/base/env.h"
 
 namespace ember {
 namespace {
@@ -48,8 +48,7 @@ bool log_color() {
   if (g_color != "auto") {
     return g_color == "always";
   }
-  const char* no_color = std::getenv("NO_COLOR");  // no-color.org: any value but empty turns it off
-  return stderr_is_tty() && (no_color == nullptr || *no_color == '\0');
+  return stderr_is_tty() && !env_text(EnvVar::kNoColor);
 }
 
 void write_notice(const std::string& text) {

@@ -28,6 +28,7 @@ const std::vector<EnvDoc>& env_table() {
        "instruction set of the CPU kernels: plain, avx2 or avx512"},
       {EnvVar::kPoison, "EMBER_POISON", "0",
        "1 fills fresh buffers with NaN, so that reads of unwritten memory show"},
+      {EnvVar::kNoColor, "NO_COLOR", "unset", "any value turns coloured messages off (no-color.org)"},
   };
   return table;
 }

@@ -9,7 +9,7 @@
 
 namespace ember {
 
-enum class EnvVar { kThreads, kCpuIsa, kPoison };
+enum class EnvVar { kThreads, kCpuIsa, kPoison, kNoColor };
 
 struct EnvDoc {
   EnvVar id;
