@@ -16,11 +16,12 @@ class Shape {
   static constexpr int kMaxRank = 4;
 
   Shape() = default;
-  Shape(std::initializer_list<int64_t> dims) {
-    EMBER_CHECK(dims.size() <= kMaxRank, "a shape has at most 4 dimensions, got ", dims.size());
-    for (int64_t d : dims) {
-      EMBER_CHECK(d >= 0, "negative dimension ", d);
-      dims_[rank_++] = d;
+  Shape(std::initializer_list<int64_t> dims) : Shape(dims.begin(), dims.size()) {}
+  Shape(const int64_t* dims, size_t rank) {
+    EMBER_CHECK(rank <= kMaxRank, "a shape has at most 4 dimensions, got ", rank);
+    for (size_t i = 0; i < rank; ++i) {
+      EMBER_CHECK(dims[i] >= 0, "negative dimension ", dims[i]);
+      dims_[rank_++] = dims[i];
     }
   }
 
