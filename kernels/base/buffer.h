@@ -8,7 +8,8 @@
 
 namespace ember {
 
-// Owning memory, aligned to 64 bytes or more. Movable, not copyable. Host memory only so far.
+// Owning memory on the host (pageable or pinned) or on a CUDA device, aligned to 64 bytes or more.
+// Movable, not copyable.
 class Buffer {
  public:
   enum class Fill {
@@ -23,6 +24,8 @@ class Buffer {
   // Error{kUnsupported} for a device this build cannot allocate on. bytes may be 0.
   explicit Buffer(int64_t bytes, Fill fill = Fill::kNone, DeviceId device = {},
                   const char* what = "buffer");
+  // Host memory that devices copy from and to at full speed, asynchronously. Same errors.
+  static Buffer pinned(int64_t bytes, Fill fill = Fill::kNone, const char* what = "pinned buffer");
   ~Buffer();
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;
@@ -38,6 +41,7 @@ class Buffer {
   std::byte* data_ = nullptr;
   int64_t bytes_ = 0;
   DeviceId device_;
+  bool pinned_ = false;
 };
 
 }  // namespace ember

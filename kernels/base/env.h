@@ -9,7 +9,7 @@
 
 namespace ember {
 
-enum class EnvVar { kThreads, kCpuIsa, kPoison, kNoColor };
+enum class EnvVar { kThreads, kCpuIsa, kPoison, kNoColor, kSync };
 
 struct EnvDoc {
   EnvVar id;
