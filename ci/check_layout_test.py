@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plants one violation at a time in a clean tree: check_layout.py must report it, and only it."""
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHECK = os.path.join(HERE, "check_layout.py")
 sys.path.insert(0, HERE)
-from check_layout import RULES  # noqa: E402
+from check_layout import RULES, Checker  # noqa: E402
 from cpp_text import code_lines  # noqa: E402
 
 CPP = "// SPDX-License-Identifier: Apache-2.0\n"
@@ -66,7 +65,7 @@ def clean_tree():
 
 class Tree(unittest.TestCase):
     def check(self, tree):
-        """Runs the checker over `tree`; returns its exit code and [(path, line, rule)], no warnings."""
+        """The violations [(path, line, rule)] in `tree`."""
         with tempfile.TemporaryDirectory() as root:
             for path, text in tree.items():
                 full = os.path.join(root, path)
@@ -76,12 +75,9 @@ class Tree(unittest.TestCase):
                 bare = path.endswith("not_executable.sh")
                 shebang = not isinstance(text, bytes) and text.startswith("#!")
                 os.chmod(full, 0o755 if (shebang and not bare) or "no_shebang" in path else 0o644)
-            done = subprocess.run([sys.executable, CHECK, "--root", root], stdout=subprocess.PIPE,
-                                  universal_newlines=True)
-        found = re.findall(r"^(\S+):(\d+): (?!warning)([a-z-]+): ", done.stdout, re.M)
-        self.warned = re.findall(r"^(\S+):\d+: warning: ([a-z-]+): ", done.stdout, re.M)
-        self.output = done.stdout
-        return done.returncode, [(p, int(n), r) for p, n, r in found]
+            findings = Checker(root).run()
+        self.warned = [(f.path, f.rule) for f in findings if f.warning]
+        return [(f.path, f.line, f.rule) for f in findings if not f.warning]
 
     def plant(self, rule, path, text, line, more=()):
         """Adds `text` to the clean tree at `path`; exactly the violation (path, line, rule) follows."""
@@ -92,16 +88,11 @@ class Tree(unittest.TestCase):
         if path.endswith((".cpp", ".cu")):
             lists = os.path.dirname(path) + "/CMakeLists.txt"
             tree[lists] = tree.get(lists, "") + os.path.basename(path) + "\n"
-        code, found = self.check(tree)
         with self.subTest(rule=rule, path=path):
-            self.assertEqual([(path, line, rule)], found, self.output)
-            self.assertEqual(1, code)
+            self.assertEqual([(path, line, rule)], self.check(tree))
 
     def test_clean_tree_passes(self):
-        self.assertEqual((0, []), self.check(clean_tree()), self.output_or_none())
-
-    def output_or_none(self):
-        return getattr(self, "output", None)
+        self.assertEqual([], self.check(clean_tree()))
 
     def test_direction(self):
         lower = ["kernels/base/error.h", "kernels/common/vec.h", "kernels/norm/norm.h",
@@ -182,7 +173,7 @@ class Tree(unittest.TestCase):
         tree = clean_tree()
         tree["engine/core/fine.cpp"] = text
         tree["engine/core/CMakeLists.txt"] = "add(fine.cpp)\n"
-        self.assertEqual((0, []), self.check(tree), self.output_or_none())
+        self.assertEqual([], self.check(tree))
 
     def test_machine_paths_and_words(self):
         for path in ("/wo" + "rk/x", "/op" + "t/hf/venv", "/ho" + "me/ann/x", "/ro" + "ot/x"):
@@ -193,7 +184,7 @@ class Tree(unittest.TestCase):
         self.plant("words", "docs/b.md", b"caf\xe9\n", 1)
         tree = clean_tree()  # a vocabulary is not ours to judge
         tree["golden/models/m/tokenizer.json"] = '{"/wo' + 'rk/": 1}\n'
-        self.assertEqual((0, []), self.check(tree))
+        self.assertEqual([], self.check(tree))
 
     def test_op_folders(self):
         planted.add("op-files")
@@ -203,7 +194,7 @@ class Tree(unittest.TestCase):
                 if other != suffix:
                     tree["kernels/gemm/gemm" + other] = HEADER if other.endswith(".h") else CPP
             tree["kernels/gemm/CMakeLists.txt"] = "gemm_cpu.cpp gemm_test.cpp\n"
-            _, found = self.check(tree)
+            found = self.check(tree)
             self.assertEqual([("kernels/gemm/gemm" + suffix, 1, "op-files")], found)
 
     def test_cmake_lists(self):
@@ -211,10 +202,10 @@ class Tree(unittest.TestCase):
         tree = clean_tree()
         tree["engine/core/a_test.cpp"] = CPP
         tree["engine/core/CMakeLists.txt"] = "# a_test.cpp\nother_a_test.cpp\n"
-        _, found = self.check(tree)
+        found = self.check(tree)
         self.assertEqual([("engine/core/CMakeLists.txt", 1, "cmake-list")], found)
         del tree["engine/core/CMakeLists.txt"]
-        _, found = self.check(tree)
+        found = self.check(tree)
         self.assertEqual([("engine/core/CMakeLists.txt", 1, "cmake-list")], found)
 
     def test_scripts(self):
@@ -228,7 +219,7 @@ class Tree(unittest.TestCase):
         tree = clean_tree()
         tree["engine/core/long.h"] = HEADER + "\n" * 199
         tree["engine/core/fits.h"] = HEADER + "\n" * 198
-        self.assertEqual((0, []), self.check(tree))
+        self.assertEqual([], self.check(tree))
         self.assertEqual([("engine/core/long.h", "long-file")], self.warned)
 
     def test_git_decides_which_files_count(self):
@@ -240,10 +231,14 @@ class Tree(unittest.TestCase):
                     f.write(text)
             done = subprocess.run([sys.executable, CHECK, "--root", root], stdout=subprocess.PIPE,
                                   universal_newlines=True)
+        self.assertEqual(1, done.returncode)
         self.assertIn("engine/core/b.h:1: spdx", done.stdout)
         self.assertNotIn("out/a.h", done.stdout)
 
-    def test_usage(self):
+    def test_exit_codes(self):
+        with tempfile.TemporaryDirectory() as root:
+            done = subprocess.run([sys.executable, CHECK, "--root", root])
+        self.assertEqual(0, done.returncode)
         done = subprocess.run([sys.executable, CHECK, "--root", "/nonexistent"],
                               stderr=subprocess.PIPE)
         self.assertEqual(2, done.returncode)

@@ -1,5 +1,7 @@
 # ember_library(NAME SOURCES … [CUDA_SOURCES …] [NO_CUDA_SOURCES …] [LINK …])  a static library
 # ember_test(NAME SOURCES … [LINK …])       a GoogleTest binary, registered with CTest case by case
+# ember_fuzz(NAME SOURCES … [LINK …])       a libFuzzer binary, where EMBER_FUZZ is on; NAME ends in
+#                                           _fuzz, its seeds stand in ci/corpus/NAME
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
@@ -16,6 +18,15 @@ if(EMBER_SANITIZE)
     $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=address,undefined -fno-sanitize-recover=all
     -fno-omit-frame-pointer -g>)
   target_link_options(ember_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+if(EMBER_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "EMBER_FUZZ needs clang: configure with -DCMAKE_CXX_COMPILER=clang++")
+  endif()
+  target_compile_options(ember_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
+  add_custom_target(fuzz_targets)
 endif()
 
 function(ember_library name)
@@ -44,4 +55,14 @@ function(ember_test name)
   target_compile_definitions(${name} PRIVATE EMBER_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                              EMBER_BINARY="${CMAKE_BINARY_DIR}/ember")
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()
+
+function(ember_fuzz name)
+  cmake_parse_arguments(A "" "" "SOURCES;LINK" ${ARGN})
+  if(NOT EMBER_FUZZ)
+    return()
+  endif()
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE ${A_LINK} ember_flags -fsanitize=fuzzer)
+  add_dependencies(fuzz_targets ${name})
 endfunction()

@@ -24,9 +24,9 @@ struct AddedToken {
 struct TokenizerFile {
   std::vector<std::string> spellings;  // by id: a vocabulary entry as the file spells it
                                        // (byte-level letters), or an added token's content
-  int64_t vocabulary = 0;         // entries of model.vocab; added tokens may come on top
-  std::vector<Merge> merges;      // in rank order
-  std::vector<AddedToken> added;  // in id order, contents distinct
+  int64_t vocabulary = 0;              // entries of model.vocab; added tokens may come on top
+  std::vector<Merge> merges;           // in rank order
+  std::vector<AddedToken> added;       // in id order, contents distinct
   int32_t byte_ids[256] = {};
   bool nfc = true;
 };

@@ -28,7 +28,8 @@ const std::vector<EnvDoc>& env_table() {
        "instruction set of the CPU kernels: plain, avx2 or avx512"},
       {EnvVar::kPoison, "EMBER_POISON", "0",
        "1 fills fresh buffers with NaN, so that reads of unwritten memory show"},
-      {EnvVar::kNoColor, "NO_COLOR", "unset", "any value turns coloured messages off (no-color.org)"},
+      {EnvVar::kNoColor, "NO_COLOR", "unset",
+       "any value turns coloured messages off (no-color.org)"},
       {EnvVar::kSync, "EMBER_SYNC", "0",
        "1 waits for every CUDA kernel, so that an error names the op that had it"},
   };
