@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "engine/cli/command.h"
+#include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
 #include "kernels/base/error.h"
 #include "kernels/base/model_shape.h"
@@ -29,6 +30,8 @@ struct Options {
   CLI::Option* prompt_given = nullptr;
   CLI::Option* file_given = nullptr;
   CLI::Option* ids_given = nullptr;
+  CLI::Option* chat_given = nullptr;
+  CLI::Option* special_given = nullptr;
 };
 
 // What --stats reports; encoding alone, without reading and printing.
@@ -85,16 +88,20 @@ class Tokenize {
     const Stopwatch watch;
     tokenizer_ = open_tokenizer(options.model);
     stats_.load_s = watch.seconds();
-    mode_ = options.special == "text" ? SpecialTokens::kText : SpecialTokens::kParse;
+    // Whole texts are encoded as Hugging Face does; a conversation's messages are only text.
+    const bool parse = options.special_given->count() > 0 ? options.special == "parse" : !chat();
+    mode_ = parse ? SpecialTokens::kParse : SpecialTokens::kText;
   }
 
   int run() {
     if (options_.jsonl) {
       lines();
+    } else if (chat()) {
+      warn_of_template();
+      const Json out = conversation(read_file(options_.chat), options_.chat);
+      options_.json ? print(out) : write(out["text"].get_ref<const std::string&>());
     } else if (options_.decode) {
-      const std::vector<int32_t> ids = given_ids();
-      const std::string text = decode(ids);
-      std::fwrite(text.data(), 1, text.size(), stdout);
+      write(decode(given_ids()));
     } else {
       const std::vector<int32_t> ids = encode(given_text());
       options_.json ? print(Json{{"ids", ids}}) : table(ids);
@@ -106,6 +113,32 @@ class Tokenize {
   }
 
  private:
+  bool chat() const { return options_.chat_given->count() > 0; }
+
+  Json conversation(const std::string& json, const std::string& where) {
+    ChatRequest request = parse_chat_json(json, where);
+    request.enable_thinking = request.enable_thinking && !options_.no_think;
+    request.add_generation_prompt = request.add_generation_prompt && !options_.no_generation_prompt;
+    for (const std::string& warning : chat_warnings(request)) {
+      std::fprintf(stderr, "ember: %s: %s\n", where.c_str(), warning.c_str());
+    }
+    const std::string text = render_chat(request);
+    const Stopwatch watch;
+    const std::vector<int32_t> ids = encode_chat(*tokenizer_, request, mode_);
+    count(watch, text.size(), ids.size());
+    return {{"text", text}, {"ids", ids}};
+  }
+
+  void warn_of_template() const {
+    if (std::filesystem::is_directory(options_.model) &&
+        classify_checkpoint_template(options_.model) == TemplateKind::kOther) {
+      std::fprintf(stderr,
+                   "ember: %s: the checkpoint's chat template is not the one of Qwen3 that Ember "
+                   "renders; its model may expect other prompts\n",
+                   options_.model.c_str());
+    }
+  }
+
   std::vector<int32_t> encode(const std::string& text) {
     const Stopwatch watch;
     std::vector<int32_t> ids = tokenizer_->encode(text, mode_);
@@ -166,18 +199,26 @@ class Tokenize {
   // One JSON value a line in, one a line out.
   void lines() {
     std::ifstream file;
-    const bool from_file = options_.file_given->count() > 0 && options_.file != "-";
+    const std::string& path = chat() ? options_.chat : options_.file;
+    const bool from_file = !path.empty() && path != "-";
     if (from_file) {
-      file.open(options_.file, std::ios::binary);
+      file.open(path, std::ios::binary);
       if (!file) {
-        fail(ErrorKind::kBadInput, options_.file, ": cannot open; is the path right?");
+        fail(ErrorKind::kBadInput, path, ": cannot open; is the path right?");
       }
+    }
+    if (chat()) {
+      warn_of_template();
     }
     std::istream& in = from_file ? static_cast<std::istream&>(file) : std::cin;
     std::string line;
     for (int64_t n = 1; std::getline(in, line); ++n) {
       const std::string where =
-          (from_file ? options_.file : std::string("stdin")) + ", line " + std::to_string(n);
+          (from_file ? path : std::string("stdin")) + ", line " + std::to_string(n);
+      if (chat()) {
+        print(conversation(line, where));
+        continue;
+      }
       const Json v = parse(line, where);
       if (options_.decode) {
         print(Json{{"text", decode(ids_of(v, where))}});
@@ -190,10 +231,8 @@ class Tokenize {
     }
   }
 
-  static void print(const Json& v) {
-    const std::string text = dump(v) + "\n";
-    std::fwrite(text.data(), 1, text.size(), stdout);
-  }
+  static void write(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+  static void print(const Json& v) { write(dump(v) + "\n"); }
 
   // For people: each id with its text.
   void table(const std::vector<int32_t>& ids) const {
@@ -219,12 +258,21 @@ class Tokenize {
 
 void check(const Options& o) {
   const int sources = (o.prompt_given->count() > 0 ? 1 : 0) + (o.file_given->count() > 0 ? 1 : 0) +
-                      (o.ids_given->count() > 0 ? 1 : 0);
+                      (o.ids_given->count() > 0 ? 1 : 0) + (o.chat_given->count() > 0 ? 1 : 0);
+  if (o.chat_given->count() == 0 && (o.no_think || o.no_generation_prompt)) {
+    fail(ErrorKind::kUsage, "--no-think and --no-generation-prompt go with --chat");
+  }
+  if (o.decode && o.chat_given->count() > 0) {
+    fail(ErrorKind::kUsage, "--decode does not go with --chat");
+  }
   if (o.ids_given->count() > 0 && !o.decode) {
     fail(ErrorKind::kUsage, "--ids goes with --decode");
   }
   if (o.decode && o.prompt_given->count() > 0) {
     fail(ErrorKind::kUsage, "--decode takes --ids 1,2,3 or -f IDS.json, not -p");
+  }
+  if (o.skip_special && !o.decode) {
+    fail(ErrorKind::kUsage, "--skip-special goes with --decode");
   }
   if (o.jsonl && (o.prompt_given->count() > 0 || o.ids_given->count() > 0)) {
     fail(ErrorKind::kUsage, "--jsonl reads lines from -f FILE or stdin, not -p or --ids");
@@ -245,10 +293,17 @@ CommandFn add_tokenize(CLI::App& app) {
   o->file_given = app.add_option("-f,--file", o->file, "read the text from a file");
   app.add_flag("--json", o->json, "print {\"ids\":[...]}");
   app.add_flag("--jsonl", o->jsonl, "one JSON string a line in (-f or stdin), {\"ids\":[...]} out");
-  app.add_option("--special", o->special,
-                 "added tokens spelled in the text: parse makes them tokens, text keeps them text")
-      ->check(CLI::IsMember({"parse", "text"}))
-      ->capture_default_str();
+  o->chat_given = app.add_option("--chat", o->chat,
+                                 "render a conversation: a JSON list of messages, or an object "
+                                 "with messages and tools");
+  app.add_flag("--no-think", o->no_think, "with --chat: end the prompt in an empty think block");
+  app.add_flag("--no-generation-prompt", o->no_generation_prompt,
+               "with --chat: do not start the assistant's turn");
+  o->special_given =
+      app.add_option("--special", o->special,
+                     "added tokens spelled in the text: parse makes them tokens (default for "
+                     "texts), text keeps them text (default inside the messages of --chat)")
+          ->check(CLI::IsMember({"parse", "text"}));
   app.add_flag("--decode", o->decode, "the other way: print the bytes of --ids, or of -f IDS.json");
   o->ids_given = app.add_option("--ids", o->ids, "ids to decode: 1,2,3")->delimiter(',');
   app.add_flag("--skip-special", o->skip_special, "with --decode: leave out special tokens");

@@ -64,6 +64,7 @@ struct Tokenizer::Impl {
         bpe(file.byte_ids, file.merges),
         raw_added(select_added(file.added, false, file.nfc)),
         normalized_added(select_added(file.added, true, file.nfc)),
+        all_added(file.added),
         flags(file.spellings.size(), 0) {
     std::copy(std::begin(file.byte_ids), std::end(file.byte_ids), byte_ids);
     for (const AddedToken& token : file.added) {
@@ -121,7 +122,7 @@ struct Tokenizer::Impl {
   int64_t vocab_size;
   bool nfc;
   Bpe bpe;
-  AddedTokenMatcher raw_added, normalized_added;
+  AddedTokenMatcher raw_added, normalized_added, all_added;
   std::vector<uint8_t> flags;
   std::string bytes;         // of all tokens, by id
   std::vector<size_t> ends;  // token id ends here in `bytes`
@@ -273,6 +274,30 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens mode
   std::vector<int32_t> out;
   out.reserve(text.size() / 3 + 8);
   append(text, mode, &out);
+  return out;
+}
+
+std::vector<int32_t> Tokenizer::encode_parts(const std::vector<TextPart>& parts) const {
+  std::vector<int32_t> out;
+  std::string run;  // text since the last added token
+  std::vector<TextSpan> spans;
+  for (const TextPart& part : parts) {
+    spans.clear();
+    if (part.mode == SpecialTokens::kParse) {
+      impl_->all_added.split(part.text, &spans);
+    } else {
+      spans.push_back({part.text, -1});
+    }
+    for (const TextSpan& span : spans) {
+      run += span.text;
+      if (span.id >= 0) {
+        append(run, SpecialTokens::kText, &out);
+        run.clear();
+        out.push_back(span.id);
+      }
+    }
+  }
+  append(run, SpecialTokens::kText, &out);
   return out;
 }
 

@@ -17,6 +17,11 @@ enum class SpecialTokens {
   kText,   // it stays ordinary text: nobody can forge a control token, special or not
 };
 
+struct TextPart {
+  std::string_view text;
+  SpecialTokens mode;
+};
+
 class Tokenizer {
  public:
   // Throws kBadInput where the file cannot be read or steps outside the supported pipeline.
@@ -37,6 +42,9 @@ class Tokenizer {
   std::vector<int32_t> encode(std::string_view text,
                               SpecialTokens mode = SpecialTokens::kParse) const;
   void append(std::string_view text, SpecialTokens mode, std::vector<int32_t>* out) const;
+  // One text out of parts. Added tokens are found inside the kParse parts alone; between them the
+  // text is encoded as a whole, so that where a part ends leaves no trace in the ids.
+  std::vector<int32_t> encode_parts(const std::vector<TextPart>& parts) const;
 
   // The exact bytes of the ids, which need not be whole characters. skip_special leaves out added
   // tokens flagged special. kUsage for an id outside [0, vocab_size()).
