@@ -17,7 +17,7 @@ class WordCache {
   static constexpr int kMaxBytes = 30;
   static constexpr int kMaxIds = 8;
 
-  WordCache() : entries_(new Entry[kEntries]()) {}
+  WordCache() : entries_(std::make_unique<Entry[]>(kEntries)) {}
 
   // An entry belongs to one tokenizer, named by a number that is never used again.
   void use(uint64_t owner) {
