@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the golden references of a Qwen3 checkpoint from Hugging Face transformers.
+
+    export_golden.py -m MODEL -g GOLDEN                     truth, cases and the CPU band
+    export_golden.py -m MODEL -g GOLDEN --band-out F.json --device cuda
+                                                            the band of another device, to a file
+    export_golden.py -m MODEL -g GOLDEN --merge F.json      adds it, and derives the limits anew
+
+Needs: torch, transformers, tokenizers, safetensors, numpy. docs/golden.md explains the method.
+"""
+
+import argparse
+import datetime
+import hashlib
+import inspect
+import json
+import os
+import pathlib
+import platform
+import shutil
+
+import numpy as np
+import torch
+import transformers
+
+from golden_ref import bands, cases as case_list, files, hf, metrics
+
+SCHEMA = "ember.golden/1"
+FULL_BYTES = 1_100_000  # budget of full logits in one directory
+TOP_POSITIONS = 256     # of a case longer than TOP_ALL tokens
+TOP_ALL = 320
+
+
+def exporter_hash():
+    here = pathlib.Path(__file__).resolve().parent
+    parts = [here / "export_golden.py"] + sorted((here / "golden_ref").glob("*.py"))
+    return hashlib.sha256(b"".join(p.read_bytes() for p in parts)).hexdigest()
+
+
+def provenance():
+    return {
+        "transformers": transformers.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "modeling_qwen3_sha256": files.sha256(inspect.getsourcefile(hf.qwen3)),
+        "exporter_sha256": exporter_hash(),
+        "flags": {"tf32": False, "reduced_precision_reduction": False, "attention": "eager",
+                  "rotary_phase": "fp32"},
+        "hardware": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, "
+                    f"{torch.get_num_threads()} threads",
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def deep_taps(model, case, residual, logits):
+    """Truth of every tap at two positions, as arrays (L, 2, w), or (2, w) outside layers."""
+    n = len(case.ids)
+    positions = [n // 2, n - 1]
+    fed = hf.run_fed(model, case.ids, residual)
+    check = metrics.rel_l2(fed[("logits", -1)], logits)
+    if check > 1e-12:
+        raise SystemExit(f"{case.name}: feeding the truth to itself changes it by {check:.1e}")
+    layers = model.config.num_hidden_layers
+    taps = {name: np.stack([fed[(name, i)][positions] for i in range(layers)]).astype(np.float32)
+            for name in hf.LAYER_TAPS}
+    taps["final_norm"] = fed[("final_norm", -1)][positions].astype(np.float32)
+    return positions, taps
+
+
+def export_truth(model_dir, golden_dir, name):
+    config = transformers.AutoConfig.from_pretrained(model_dir, local_files_only=True)
+    cases = case_list.make_cases(model_dir, config)
+    quick = [c for c in cases if c.tier == "quick"]
+    full_count = int(np.clip(FULL_BYTES // (4 * config.vocab_size * len(quick)), 2, 8))
+    shutil.rmtree(golden_dir / "cases", ignore_errors=True)
+    (golden_dir / "cases").mkdir(parents=True)
+    rows = []
+    with hf.double_precision():
+        model = hf.load(model_dir, torch.float64)
+        own_error = 0.0
+        for case in cases:
+            path = golden_dir / "cases" / f"{case.name}.safetensors"
+            greedy = hf.greedy(model, case.ids, case.greedy_steps) if case.greedy_steps else None
+            row = {"name": case.name, "file": f"cases/{path.name}", "tier": case.tier,
+                   "deep": case.deep, "tokens": len(case.ids), "greedy_steps": case.greedy_steps}
+            if case.text is not None:
+                row["text"] = case.text
+            if case.tier == "quick":
+                n = len(case.ids)
+                logits, residual = hf.run(model, case.ids)
+                again, _ = hf.run(model, case.ids, "chunked")
+                own_error = max(own_error, metrics.rel_l2(again, logits))
+                deep = deep_taps(model, case, residual, logits) if case.deep else None
+                full_pos = case_list.spread(n, full_count)
+                if deep:
+                    full_pos = sorted(set(full_pos) | set(deep[0]))
+                top_pos = list(range(n))
+                if n > TOP_ALL:
+                    top_pos = sorted(set(case_list.spread(n, TOP_POSITIONS))
+                                     | set(range(n - 16, n)) | set(full_pos))
+                res_pos = list(range(n)) if case.deep else case_list.spread(n, 4)
+                ref = metrics.Reference.from_truth(case.ids, logits, residual, full_pos, top_pos,
+                                                   res_pos)
+                files.save_case(path, case, ref, greedy, deep)
+            else:
+                files.save_case(path, case, greedy=greedy)
+            row["sha256"] = files.sha256(path)
+            rows.append(row)
+            print(f"  {case.name}: {len(case.ids)} tokens, {case.greedy_steps} greedy", flush=True)
+    keys = {"L": config.num_hidden_layers, "D": config.hidden_size,
+            "H": config.num_attention_heads, "K": config.num_key_value_heads,
+            "E": config.head_dim, "F": config.intermediate_size, "V": config.vocab_size}
+    return {
+        "schema": SCHEMA,
+        "model": {"name": name, "shape": keys, "files": files.model_files(model_dir)},
+        "provenance": provenance(),
+        "truth": {"compute": "fp64", "stored": "fp32",
+                  "own_error": {"what": "relative L2 of logits, fp64 whole against fp64 in chunks",
+                                "worst": own_error}},
+        "cases": rows,
+    }
+
+
+def load_references(golden_dir, manifest):
+    references, feeds = {}, {}
+    for row in manifest["cases"]:
+        path = golden_dir / row["file"]
+        if files.sha256(path) != row["sha256"]:
+            raise SystemExit(f"{path}: not the file that manifest.json names")
+        loaded = files.load_reference(path)
+        if loaded is not None:
+            references[row["name"]] = loaded[0]
+            if loaded[1] is not None:
+                feeds[row["name"]] = loaded[1]
+    return references, feeds
+
+
+def write_bands(golden_dir, manifest, found):
+    found = files.round_figures(found)
+    for dtype in found.values():
+        dtype["thresholds"] = bands.thresholds(dtype)
+    files.write_json(golden_dir / "bands.json", {"schema": "ember.golden.bands/1",
+                                                 "slack": bands.SLACK, "dtypes": found})
+    manifest["bands"] = {"file": "bands.json", "sha256": files.sha256(golden_dir / "bands.json")}
+    eager = found["fp32"]["cases"]
+    figures = [v["rel_l2"] for c in eager.values() for k, v in c.items() if "eager/whole" in k]
+    manifest["truth"]["fp32_eager_error"] = {"what": "relative L2 of logits against the truth",
+                                             "worst": max(figures),
+                                             "median": float(np.median(figures))}
+    files.write_json(golden_dir / "manifest.json", manifest)
+    for name, dtype in found.items():
+        limits = ", ".join(f"{k} {v:.2f}" for k, v in dtype["thresholds"].items())
+        worst = max(v["rel_l2"] for c in dtype["cases"].values() for v in c.values())
+        print(f"{name}: worst relative L2 {worst:.2e}; limits {limits}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("-m", "--model", required=True, type=pathlib.Path)
+    parser.add_argument("-g", "--golden", "-o", required=True, type=pathlib.Path)
+    parser.add_argument("--device", default="cpu", help="device of the band: cpu or cuda")
+    parser.add_argument("--band-out", type=pathlib.Path, help="only measure a band, into this file")
+    parser.add_argument("--merge", type=pathlib.Path, help="only add a band measured elsewhere")
+    args = parser.parse_args()
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    hf.exact_flags()
+    manifest_path = args.golden / "manifest.json"
+    if args.merge:
+        manifest = json.loads(manifest_path.read_text())
+        found = json.loads((args.golden / "bands.json").read_text())["dtypes"]
+        write_bands(args.golden, manifest, bands.merge(found, json.loads(args.merge.read_text())))
+        return
+    if args.band_out:
+        manifest = json.loads(manifest_path.read_text())
+    else:
+        args.golden.mkdir(parents=True, exist_ok=True)
+        manifest = export_truth(args.model, args.golden, args.model.resolve().name)
+    if files.model_files(args.model) != manifest["model"]["files"]:
+        raise SystemExit(f"{args.model} holds other files than the references were made from")
+    references, feeds = load_references(args.golden, manifest)
+    found = bands.measure(args.model, args.device, references, feeds)
+    if args.band_out:
+        files.write_json(args.band_out, files.round_figures(found))
+    else:
+        write_bands(args.golden, manifest, found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of export_golden.py: models (hf), metrics, cases, bands, files."""

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far Hugging Face's own variants stand from the truth, and the thresholds that follow.
+
+golden/tolerance.cpp recomputes every threshold from the same figures and refuses a file whose
+thresholds do not follow from them.
+"""
+
+import statistics
+
+import torch
+
+from . import hf, metrics
+
+SLACK = 1.25
+# (attention, mode, threads): threads 0 keeps the process's number.
+VARIANTS = {
+    "fp32": [("eager", "whole", 0), ("eager", "whole", 1), ("eager", "batched", 0),
+             ("eager", "chunked", 0), ("eager", "decode_static", 0), ("sdpa", "whole", 0),
+             ("sdpa", "batched", 0), ("sdpa", "chunked", 0), ("sdpa", "decode_dynamic", 0)],
+    "fp16": [("eager", "whole", 0), ("eager", "batched", 0), ("eager", "decode_dynamic", 0),
+             ("sdpa", "whole", 0), ("sdpa", "chunked", 0), ("sdpa", "decode_static", 0)],
+    "bf16": [("eager", "whole", 0), ("eager", "batched", 0), ("eager", "decode_dynamic", 0),
+             ("sdpa", "whole", 0), ("sdpa", "chunked", 0), ("sdpa", "decode_static", 0)],
+}
+TORCH = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def variant_name(device, attention, mode, threads):
+    return "/".join([device, attention, mode] + ([f"{threads}-thread"] if threads else []))
+
+
+def measure(model_dir, device, references, feeds):
+    """{dtype: {"cases": {case: {variant: figures}}, "local": {case: {variant: {tap: [..]}}}}}.
+
+    references: {case: metrics.Reference}; feeds: {case: (feed, {(tap, layer): (positions, truth)})}.
+    """
+    out = {}
+    normal_threads = torch.get_num_threads()
+    for dtype, variants in VARIANTS.items():
+        found = out[dtype] = {"cases": {c: {} for c in references}, "local": {c: {} for c in feeds}}
+        for attention in ("eager", "sdpa"):
+            model = hf.load(model_dir, TORCH[dtype], attention, device)
+            for kind, mode, threads in variants:
+                if kind != attention or (threads and device != "cpu"):
+                    continue
+                torch.set_num_threads(threads or normal_threads)
+                label = variant_name(device, attention, mode, threads)
+                for case, ref in references.items():
+                    found["cases"][case][label] = metrics.measure(ref, *hf.run(model, ref.ids, mode))
+                torch.set_num_threads(normal_threads)
+                print(f"  {dtype} {label}", flush=True)
+            for case, (feed, taps) in feeds.items():
+                got = hf.run_fed(model, references[case].ids, feed)
+                found["local"][case][variant_name(device, attention, "fed", 0)] = local_errors(
+                    got, taps)
+    return out
+
+
+def local_errors(got, taps):
+    errors = {}
+    for (tap, layer), (positions, truth) in taps.items():
+        errors.setdefault(tap, {})[layer] = metrics.rel_l2(got[(tap, layer)][positions], truth)
+    return {tap: [by_layer[i] for i in sorted(by_layer)] for tap, by_layer in errors.items()}
+
+
+def merge(into, new):
+    """Adds the variants of `new` to `into`; a variant measured again is replaced."""
+    for dtype, found in new.items():
+        for kind in ("cases", "local"):
+            for case, by_variant in found[kind].items():
+                into[dtype][kind][case].update(by_variant)
+    return into
+
+
+def leave_one_out(values, centre):
+    """Largest ratio of one variant's figure to the centre of the others' (1 at least)."""
+    worst = 1.0
+    for i, value in enumerate(values):
+        others = values[:i] + values[i + 1:]
+        base = centre(others) if others else 0.0
+        if base > 0:
+            worst = max(worst, value / base)
+    return worst
+
+
+def thresholds(found):
+    """Pass limits of one dtype: mean-type figures against the median of Hugging Face's variants,
+    max-type ones against their largest, both with the widest leave-one-out ratio seen."""
+    cases = list(found["cases"].values())
+    out = {}
+    for name in metrics.MEAN + metrics.MAX:
+        centre = statistics.median if name in metrics.MEAN else max
+        out[name] = SLACK * max(leave_one_out([v[name] for v in c.values()], centre) for c in cases)
+    out["residual"] = SLACK * max(
+        leave_one_out([v["residual"][i] for v in c.values()], max)
+        for c in cases for i in range(len(next(iter(c.values()))["residual"])))
+    local = [1.0]
+    for by_variant in found["local"].values():
+        figures = list(by_variant.values())
+        local += [leave_one_out([f[tap][i] for f in figures], max)
+                  for tap in figures[0] for i in range(len(figures[0][tap]))]
+    out["local"] = SLACK * max(local)
+    return out
