@@ -105,9 +105,9 @@ void Checkpoint::open_sharded(const std::string& index_path) {
     for (const TensorEntry& t : file->tensors()) {
       const auto placed = index.weight_map.find(t.name);
       if (placed == index.weight_map.end()) {
-        strays.add(t.name + " (in " + shard + ", not in the index)");
+        strays.add(t.name, " (in " + shard + ", not in the index)");
       } else if (placed->second != shard) {
-        strays.add(t.name + " (in " + shard + ", the index says " + placed->second + ")");
+        strays.add(t.name, " (in " + shard + ", the index says " + placed->second + ")");
       }
       total = checked_add(total, t.bytes).value_or(kMaxJsonInteger);
     }
@@ -120,7 +120,7 @@ void Checkpoint::open_sharded(const std::string& index_path) {
   NameList missing;
   for (const auto& [name, shard] : index.weight_map) {
     if (by_name_.count(name) == 0) {
-      missing.add(name + " (expected in " + shard + ")");
+      missing.add(name, " (expected in " + shard + ")");
     }
   }
   if (!missing.empty()) {

@@ -180,6 +180,10 @@ JsonDocument::JsonDocument(std::string_view text, std::string where, int64_t bas
     fail(ErrorKind::kBadInput, where_, ": byte ",
          base_ + (static_cast<const char*>(nul) - text.data()), ": NUL byte in JSON");
   }
+  if (text.compare(0, 3, "\xef\xbb\xbf") == 0) {
+    fail(ErrorKind::kBadInput, where_, ": byte ", base_,
+         ": a byte order mark stands before the JSON");
+  }
   const char* read = text.data();
   Guard guard(text, where_, base_, &read);
   try {

@@ -8,12 +8,12 @@
 
 namespace ember {
 
-// Names for a message: the first ten, then how many more.
+// Names out of a file for a message, each with a remark: the first ten, then how many more.
 class NameList {
  public:
-  void add(const std::string& name) {
+  void add(const std::string& name, const std::string& remark = "") {
     if (++count_ <= 10) {
-      text_ += (count_ > 1 ? ", " : "") + printable(name);
+      text_ += (count_ > 1 ? ", " : "") + printable(name) + remark;
     }
   }
   bool empty() const { return count_ == 0; }

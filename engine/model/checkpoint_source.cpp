@@ -29,12 +29,13 @@ struct Problems {
 };
 
 void check_entry(const TensorEntry& entry, const Shape& want, Problems* problems) {
-  const std::string at =
-      entry.name + " (byte " + std::to_string(entry.offset) + " of " + entry.file + "): ";
+  const std::string at = " (byte " + std::to_string(entry.offset) + " of " +
+                         entry.file.substr(entry.file.rfind('/') + 1) + "): ";
   if (!entry.unreadable.empty()) {
-    problems->unreadable.add(at + entry.unreadable + ", expected F32, F16 or BF16");
+    problems->unreadable.add(entry.name, at + entry.unreadable + ", expected F32, F16 or BF16");
   } else if (entry.view.shape != want) {
-    problems->misshapen.add(at + entry.shape_text() + ", the config says " + want.str());
+    problems->misshapen.add(entry.name,
+                            at + entry.shape_text() + ", the config says " + want.str());
   }
 }
 
@@ -169,7 +170,9 @@ CheckpointCheck check_checkpoint(const ModelConfig& config, const Checkpoint& ch
   }
   const std::string text = problems.text();
   if (!text.empty()) {
-    fail(ErrorKind::kBadInput, checkpoint.dir(), ": the weights do not fit config.json: ", text);
+    const auto& files = checkpoint.files();
+    fail(ErrorKind::kBadInput, files.size() == 1 ? files[0]->path() : checkpoint.dir(),
+         ": the weights do not fit config.json: ", text);
   }
   if (config.shape.tied && embedding && head) {
     if (equal_values(embedding->view, head->view)) {

@@ -17,6 +17,7 @@ constexpr int64_t kMaxConfigBytes = 16 << 20;
 constexpr int64_t kMaxDimension = (int64_t{1} << 31) - 1;
 constexpr int64_t kMaxLayers = 4096;
 constexpr double kMaxParameters = 1e15;
+constexpr double kMaxTheta = 1e30;    // leaves fp32 room for the frequencies
 constexpr int64_t kMaxHeadDim = 256;  // the widest head that the attention kernels take
 
 // Reads fields of config.json and remembers which were looked at.
@@ -158,9 +159,11 @@ ModelShape read_shape(Fields& fields) {
   return s;
 }
 
+// A number above 0 that fp32 can hold.
 double read_positive(const JsonNode& node) {
   const double v = node.number();
-  if (!(v > 0.0)) {
+  const float rounded = static_cast<float>(v);
+  if (!(rounded > 0.0f) || !std::isfinite(rounded)) {
     node.fail("expected a number above 0, got ", node.describe());
   }
   return v;
@@ -266,9 +269,8 @@ RopeConfig read_rope(Fields& fields, ModelConfig* config) {
   }
   if (theta) {
     rope.theta = theta->number();
-    // The fp32 value is what the frequencies are computed from.
-    if (!(rope.theta > 1.0) || !std::isfinite(static_cast<float>(rope.theta))) {
-      theta->fail("expected a number above 1, got ", theta->describe());
+    if (!(rope.theta > 1.0) || rope.theta > kMaxTheta) {
+      theta->fail("expected a number above 1 and at most ", kMaxTheta, ", got ", theta->describe());
     }
   }
   if (read.type != "yarn") {
