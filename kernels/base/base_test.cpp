@@ -2,8 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
+#include "kernels/base/buffer.h"
+#include "kernels/base/contract.h"
+#include "kernels/base/env.h"
 #include "kernels/base/model_shape.h"
 #include "kernels/base/tensor.h"
 
@@ -106,6 +110,71 @@ TEST(ModelShape, PresetsAreWhole) {
     EXPECT_EQ(find_preset(p.name), &p);
   }
   EXPECT_EQ(find_preset("qwen3-9b"), nullptr);
+}
+
+TEST(Buffer, OwnsAlignedMemory) {
+  for (int64_t bytes : {0, 1, 63, 64, 1000, 5 << 20}) {
+    const Buffer b(bytes, Buffer::Fill::kPoison);
+    EXPECT_EQ(b.bytes(), bytes);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(b.data()) % Buffer::kAlignment, 0u);
+    for (int64_t i = 0; i < bytes; i += 61) {
+      EXPECT_EQ(b.data()[i], std::byte{0xff});
+    }
+  }
+  Buffer a(12, Buffer::Fill::kZero);
+  EXPECT_EQ(a.view(DType::kF32, {3}).as<float>()[2], 0.0f);
+  EXPECT_EQ(a.view(DType::kF32, {2}, 4).data, a.data() + 4);
+  EXPECT_THROW(a.view(DType::kF32, {4}), Error);
+  EXPECT_THROW(a.view(DType::kF32, {3}, 4), Error);
+  EXPECT_THROW(a.view(DType::kF32, {1}, -4), Error);
+  const std::byte* data = a.data();
+  const Buffer moved(std::move(a));
+  EXPECT_EQ(moved.data(), data);
+  EXPECT_EQ(a.bytes(), 0);
+}
+
+TEST(Buffer, SaysWhatItCouldNotAllocate) {
+  for (int64_t bytes : {int64_t{1} << 60, std::numeric_limits<int64_t>::max()}) {
+    try {
+      const Buffer b(bytes, Buffer::Fill::kNone, {}, "KV cache");
+      FAIL() << bytes;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::kOutOfMemory);
+      EXPECT_NE(std::string(e.what()).find("KV cache"), std::string::npos) << e.what();
+    }
+  }
+}
+
+TEST(Buffer, PoisonOnRequest) {
+  setenv("EMBER_POISON", "1", 1);
+  EXPECT_TRUE(std::isnan(Buffer(4).view(DType::kF32, {1}).as<float>()[0]));
+  unsetenv("EMBER_POISON");
+}
+
+TEST(Env, TableIsTheOnlySource) {
+  for (const EnvDoc& d : env_table()) {
+    EXPECT_NE(env_help().find(d.name), std::string::npos);
+  }
+  EXPECT_FALSE(env_int(EnvVar::kThreads, 1, 8).has_value());
+  setenv("EMBER_THREADS", "3", 1);
+  EXPECT_EQ(env_int(EnvVar::kThreads, 1, 8).value(), 3);
+  for (const char* bad : {"0", "9", "x", "3x", "1e1", "99999999999999999999"}) {
+    setenv("EMBER_THREADS", bad, 1);
+    EXPECT_THROW(env_int(EnvVar::kThreads, 1, 8), Error) << bad;
+  }
+  unsetenv("EMBER_THREADS");
+}
+
+TEST(Contract, OverlapIsByBytesReached) {
+  float data[12] = {};
+  const auto rows = [&](int64_t begin, int64_t count) {
+    return TensorView(data, DType::kF32, {4, 3}).rows(begin, count);
+  };
+  const TensorView a = rows(0, 2), b = rows(2, 2), c = rows(1, 2), none = rows(1, 0);
+  EXPECT_NO_THROW(require_disjoint({"op", "a", a}, {"op", "b", b}));
+  EXPECT_NO_THROW(require_disjoint({"op", "a", a}, {"op", "none", none}));
+  EXPECT_THROW(require_disjoint({"op", "a", a}, {"op", "c", c}), Error);
+  EXPECT_THROW(require_disjoint({"op", "c", c}, {"op", "b", b}), Error);
 }
 
 }  // namespace
