@@ -8,6 +8,7 @@ namespace ember {
 std::vector<CommandEntry> all_commands() {
   return {
       {"tokenize", "text to token ids, ids to text, conversations to both", add_tokenize},
+      {"inspect", "list the config and the tensors of a model and check them", add_inspect},
       {"devices", "list the CPU and the CUDA devices that this build can use", add_devices},
   };
 }

@@ -5,8 +5,8 @@
 
 namespace ember {
 
-// base ** exponent[i] in fp32 for base > 1 and exponents in [0, 1], with the bits of torch.pow on an
-// x86 CPU with AVX-512 (the frequencies of a reference made by transformers are computed there).
+// base ** exponent[i] in fp32 for base > 1 and exponents in [0, 1], with the bits of torch.pow on
+// an x86 CPU with AVX-512 (the frequencies of a reference made by transformers are computed there).
 // torch takes whole blocks of 32 elements through SLEEF's powf, whose error is up to 1 ulp (Shibata
 // and Petrogalli, "SLEEF: A Portable Vectorized Library of C Standard Mathematical Functions",
 // 2020), and the rest through the C library's. About one element in a hundred differs between them.
