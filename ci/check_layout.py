@@ -254,7 +254,7 @@ class Checker:
             owned = re.search(r"_ptr<[^;]*>\(\s*new\s", before + " " + line)
             if raw and not owned:
                 self.report(path, number, "raw-new", "'%s'" % raw.group(0).strip())
-        if not test and not path.startswith(("engine/cli/", "harness/", "suites/")):
+        if layer(path) and not test and not path.startswith(("engine/cli/", "harness/", "suites/")):
             out = re.search(r"\bstdout\b|\bcout\b|\bSTDOUT_FILENO\b|"
                             r"(?<![\w])(printf|puts|putchar|vprintf)\s*\(",
                             line.replace("isatty(STDOUT_FILENO)", ""))
