@@ -56,7 +56,7 @@ WORDS = re.compile(r"\b(" + "|".join(("cla" + "ude", "chat" + "gpt", "anthro" + 
                    "issue" + r" #?\d+", "pull requ" + r"est #?\d+", "arti" + "factory")) + r")\b", re.I)
 LIBRARIES = [  # header pattern, where it may appear, in words
     (r"CLI/|CLI11", r"^(engine/cli|harness|suites)/", "engine/cli, harness and suites"),
-    (r"gtest/|gmock/", r"_test\.cpp$|/testing/|_test_main\.cpp$", "tests"),
+    (r"gtest/|gmock/", r"_test\.cpp$|/testing\.h$", "tests"),
     (r"cuda|cublas|nvToolsExt|nvtx3|nvml|mma\.h", r"^kernels/|\.cuh?$", "kernels and .cu files"),
     (r"cblas|openblas", r"^kernels/", "kernels"),
     (r"nlohmann/", r"^(engine|golden|harness|reports|suites)/", "the layers above kernels"),
@@ -278,6 +278,9 @@ class Checker:
             self.report(path, 1, "cmake-list", "is missing")
             return
         text = re.sub(r"#.*", "", self.read(path) or "")
+        for loop in re.finditer(r"foreach\((\w+)\s+([^)]*)\)(.*?)endforeach", text, re.S):
+            for item in loop.group(2).split():
+                text += loop.group(3).replace("${%s}" % loop.group(1), item)
         for source in sources:
             name = re.escape(os.path.basename(source))
             if not re.search(r"(?<![\w./-])%s(?![\w.-])" % name, text):

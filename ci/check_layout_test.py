@@ -204,6 +204,10 @@ class Tree(unittest.TestCase):
         tree["engine/core/CMakeLists.txt"] = "# a_test.cpp\nother_a_test.cpp\n"
         found = self.check(tree)
         self.assertEqual([("engine/core/CMakeLists.txt", 1, "cmake-list")], found)
+        tree["engine/core/CMakeLists.txt"] = "foreach(t a b)\nx(${t}_test.cpp)\nendforeach()\n"
+        self.assertEqual([], self.check(tree))
+        tree["engine/core/CMakeLists.txt"] = "foreach(t b c)\nx(${t}_test.cpp)\nendforeach()\n"
+        self.assertEqual([("engine/core/CMakeLists.txt", 1, "cmake-list")], self.check(tree))
         del tree["engine/core/CMakeLists.txt"]
         found = self.check(tree)
         self.assertEqual([("engine/core/CMakeLists.txt", 1, "cmake-list")], found)

@@ -15,7 +15,7 @@ set(package_libraries ember_engine)
 foreach(library ${libraries})
   get_target_property(folder ${library} SOURCE_DIR)
   file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${folder})
-  if(folder MATCHES "^(kernels|engine/(core|io|text|model|backend|runtime))(/|$)")
+  if(folder MATCHES "^(kernels(/[^/]+)?|engine/(core|io|text|model|backend|runtime))$")
     target_link_libraries(ember_engine INTERFACE ${library})
     list(APPEND package_libraries ${library})
   endif()
@@ -30,7 +30,8 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/kernels ${CMAKE_SOURCE_DIR}/engine
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ember
         FILES_MATCHING PATTERN "*.h"
         PATTERN "*_cases.h" EXCLUDE
-        PATTERN "testing" EXCLUDE
+        PATTERN "testing.h" EXCLUDE
+        PATTERN "bad_files" EXCLUDE
         PATTERN "cli" EXCLUDE)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

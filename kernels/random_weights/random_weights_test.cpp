@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/random_weights/random_weights.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <vector>
 
 #include "kernels/base/parallel.h"
+#include "kernels/random_weights/random_weights_cases.h"
 
 namespace ember::k {
 namespace {
@@ -103,6 +102,33 @@ TEST(RandomWeights, SumMatchesItsDefinition) {
       sum += static_cast<int32_t>((h >> (16 * field)) & 0xffff);
     }
     ASSERT_EQ(random_weights_sum(77, i), sum);
+  }
+}
+
+// Bits, not values: every device must make the same weights.
+TEST(RandomWeights, EveryImplementationIsTheDefinition) {
+  for (const RandomWeightsCase& c : random_weights_cases()) {
+    for (const Impl<RandomWeightsParams>& impl : random_weights_impls()) {
+      SCOPED_TRACE(c.name + " " + impl.name + " " + dtype_name(c.y) + " " +
+                   std::to_string(c.count));
+      std::vector<uint32_t> memory(static_cast<size_t>(c.count) + 1, 0xdeadbeef);
+      impl.run({TensorView(memory.data(), c.y, {c.count}), c.stream, c.kind, c.first}, {});
+      const auto* half = reinterpret_cast<const uint16_t*>(memory.data());
+      for (int64_t i = 0; i < c.count; ++i) {
+        const int32_t sum =
+            random_weights_sum(c.stream, static_cast<uint64_t>(c.first) + static_cast<uint64_t>(i));
+        const float want =
+            c.kind == RandomKind::kMatrix ? random_weights_matrix(sum) : random_weights_gain(sum);
+        if (c.y == DType::kF32) {
+          ASSERT_EQ(memory[static_cast<size_t>(i)], float_to_bits(want)) << i;
+        } else {
+          const uint16_t bits =
+              c.y == DType::kF16 ? from_float<F16>(want).bits : from_float<BF16>(want).bits;
+          ASSERT_EQ(half[i], bits) << i;
+        }
+      }
+      EXPECT_EQ(memory.back(), 0xdeadbeefu);
+    }
   }
 }
 
