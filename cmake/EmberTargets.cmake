@@ -24,8 +24,9 @@ if(EMBER_FUZZ)
   if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     message(FATAL_ERROR "EMBER_FUZZ needs clang: configure with -DCMAKE_CXX_COMPILER=clang++")
   endif()
+  # g++ is the compiler whose warnings count; clang's versions differ in theirs.
   target_compile_options(ember_flags INTERFACE
-    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
+    $<$<COMPILE_LANGUAGE:CXX>:-Wno-error -fsanitize=fuzzer-no-link>)
   add_custom_target(fuzz_targets)
 endif()
 
