@@ -8,7 +8,8 @@ this is the NFC of the text. Exits 1 on any difference. Needs: tokenizers.
 
 With --speed: both encode the same mixed text on one thread, the best of some rounds each.
 
-usage: python3 scripts/tokenizer_diff.py [--count 200000] [--seed 1] [--tokenizer FILE] [--speed]
+usage: python3 scripts/tokenizer_diff.py [--count 200000] [--seed 1] [--tokenizer FILE]
+                                       [--every] [--speed]
 """
 import argparse
 import json
@@ -83,9 +84,24 @@ class Comparison:
         self.counts["texts"] += len(texts)
 
 
+def every_code_point():
+    """Each code point alone, beside a letter, a number, a space and an apostrophe, and with marks."""
+    for c in range(0x110000):
+        if 0xD800 <= c < 0xE000:
+            continue
+        x = chr(c)
+        yield (f"{x} a{x}b {x}c 1{x} \n{x}\r\n'{x}e{x}{x} !{x}s {x}\u0301 e{x}\u0301 \u1100{x}\u11a8 "
+               f"a\u0345{x}\u0334 <{x}|")
+
+
 def compare(args):
     from tokenizer_texts import Texts
     comparison = Comparison(args)
+    if args.every:
+        texts = list(every_code_point())
+        for at in range(0, len(texts), BATCH):
+            comparison.batch(texts[at:at + BATCH])
+            print(f"{comparison.counts['texts']} texts", file=sys.stderr)
     rng = random.Random(args.seed)
     texts = Texts(rng, comparison.added, vocabulary(comparison.hf, set(comparison.added)))
     left = args.count
@@ -151,6 +167,8 @@ def main():
     parser.add_argument("--tokenizer", default=os.path.join(
         ROOT, "golden", "tokenizers", "qwen3", "tokenizer.json"))
     parser.add_argument("--ember", default=os.path.join(ROOT, "build", "ember"))
+    parser.add_argument("--every", action="store_true",
+                        help="besides, every code point in a dozen surroundings")
     parser.add_argument("--speed", action="store_true", help="measure throughput as well")
     parser.add_argument("--bytes", type=int, default=10_000_000, help="of the text of --speed")
     parser.add_argument("--rounds", type=int, default=3, help="of --speed")
@@ -158,7 +176,7 @@ def main():
     if args.speed:  # before tokenizers is imported
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         os.environ["RAYON_NUM_THREADS"] = "1"
-    wrong = args.count > 0 and compare(args)
+    wrong = (args.count > 0 or args.every) and compare(args)
     slow = args.speed and speed(args)
     sys.exit(1 if wrong or slow else 0)
 
