@@ -83,21 +83,29 @@ struct Tokenizer::Impl {
     }
   }
 
-  // An added token that merges can also make: in text that must stay text its parts stand for it.
+  // An added token that merges can also make: in text that must stay text its parts stand for it,
+  // none of them an added token. Merges only ever make longer tokens, so this ends.
   void fill_unforged(const std::vector<Merge>& merges) {
+    std::unordered_map<int32_t, Merge> made;
     for (const Merge& m : merges) {
-      if ((flags[static_cast<size_t>(m.result)] & kAdded) != 0 && unforged.count(m.result) == 0) {
-        std::vector<int32_t> parts;
-        for (const int32_t part : {m.left, m.right}) {
-          const auto known = unforged.find(part);
-          if (known == unforged.end()) {
-            parts.push_back(part);
-          } else {
-            parts.insert(parts.end(), known->second.begin(), known->second.end());
-          }
-        }
-        unforged.emplace(m.result, std::move(parts));
+      if ((flags[static_cast<size_t>(m.result)] & kAdded) != 0) {
+        made.emplace(m.result, m);
       }
+    }
+    for (const auto& entry : made) {
+      std::vector<int32_t> parts, open = {entry.first};
+      while (!open.empty()) {
+        const int32_t id = open.back();
+        open.pop_back();
+        const auto merge = made.find(id);
+        if (merge == made.end()) {
+          parts.push_back(id);
+        } else {
+          open.push_back(merge->second.right);
+          open.push_back(merge->second.left);
+        }
+      }
+      unforged.emplace(entry.first, std::move(parts));
     }
   }
 

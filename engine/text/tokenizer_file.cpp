@@ -202,6 +202,9 @@ void fill_merges(const std::string& where, const RawTokenizer& raw, const String
   pairs.reserve(n);
   for (size_t i = 0; i < n; ++i) {
     const std::string_view left = raw.merges[2 * i], right = raw.merges[2 * i + 1];
+    if (left.empty() || right.empty()) {
+      fail(ErrorKind::kBadInput, where, ": model.merges[", i, "]: one side is empty");
+    }
     joined.assign(left).append(right);
     const Merge m = {id_of(i, left), id_of(i, right), id_of(i, joined)};
     const uint64_t pair = static_cast<uint64_t>(m.left) << 32 | static_cast<uint32_t>(m.right);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/text/tokenizer_sax.h"
 
+#include <algorithm>
+
 #include "kernels/base/error.h"
 
 namespace ember {
@@ -120,8 +122,12 @@ class Reader {
       fail(ErrorKind::kBadInput, where_, ": model.vocab[\"", n == 0 ? "" : out_->tokens[n - 1],
            "\"]: expected a token id (a whole number), found ", got);
     }
-    fail(ErrorKind::kBadInput, where_, ": model.merges[", out_->merges.size() / 2,
+    fail(ErrorKind::kBadInput, where_, ": model.merges[", merge_index(),
          "]: expected \"left right\" or [\"left\", \"right\"], found ", got);
+  }
+
+  size_t merge_index() const {
+    return (out_->merges.size() - static_cast<size_t>(std::max(pair_, 0))) / 2;
   }
 
   void refuse_container(const char* got) {
