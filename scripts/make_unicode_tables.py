@@ -84,8 +84,10 @@ def compositions(decomposed):
 def array(kind, name, rows):
     lines, line = [], ""
     for row in rows:
-        item = "{" + ", ".join(str(v) if v < 256 else f"0x{v:X}" for v in row) + "}, "
-        if len(line) + len(item) > 98:
+        number = lambda v: str(v) if v < 256 else f"0x{v:X}"
+        item = "{" + ", ".join("{" + ", ".join(map(number, v)) + "}" if isinstance(v, list)
+                               else number(v) for v in row) + "}, "
+        if len(line) + len(item) > 96:
             lines.append("    " + line.rstrip())
             line = ""
         line += item
@@ -120,7 +122,7 @@ def render():
         array("CodeRange", "kSpaceRanges", ranges(members(r"\s"))),
         array("ClassRange", "kCombiningRanges", runs),
         array("Decomposition", "kDecompositions",
-              [[c] + [ord(x) for x in d] for c, d in sorted(decomposed.items())]),
+              [[c, [ord(x) for x in d]] for c, d in sorted(decomposed.items())]),
         array("Composition", "kCompositions", compositions(decomposed)),
         "}  // namespace ember\n",
     ]

@@ -337,10 +337,10 @@ TokenizerFile parse_tokenizer_file(std::string_view json, const std::string& whe
   check_byte_level(where, "decoder", top.need("decoder"));
   check_model(where, top.need("model"), raw);
   fill_vocabulary(where, raw, &out);
-  StringIndex index(out.spellings.size());
-  for (size_t id = 0; id < out.spellings.size(); ++id) {
-    if (!index.insert(out.spellings[id], static_cast<int32_t>(id))) {
-      fail(ErrorKind::kBadInput, where, ": model.vocab: \"", out.spellings[id], "\" stands twice");
+  StringIndex index(raw.tokens.size());
+  for (size_t i = 0; i < raw.tokens.size(); ++i) {
+    if (!index.insert(raw.tokens[i], static_cast<int32_t>(raw.ids[i]))) {
+      fail(ErrorKind::kBadInput, where, ": model.vocab: \"", raw.tokens[i], "\" stands twice");
     }
   }
   fill_bytes(where, index, &out);
