@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one device can compute. The runtime above holds one backend a pipeline stage and knows
+// nothing of the device behind it; decorators (taps, faults, traces) wrap one backend in another.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/backend/stage.h"
+#include "engine/model/kv_cache.h"
+#include "engine/model/weights.h"
+#include "kernels/attention/attention.h"
+#include "kernels/embed/embed.h"
+#include "kernels/linear/linear.h"
+#include "kernels/qk_norm_rope/qk_norm_rope.h"
+#include "kernels/rmsnorm/rmsnorm.h"
+#include "kernels/swiglu/swiglu.h"
+
+namespace ember {
+
+// The named intermediates of a forward pass, in data-flow order. Shapes for T tokens:
+enum class Tap {
+  kEmbedding,     // (T, D) residual stream before layer 0
+  kAttnNorm,      // (T, D)
+  kQProj,         // (T, H*E) before norm and RoPE
+  kKProj,         // (T, K*E)
+  kVProj,         // (T, K*E)
+  kQRope,         // (T, H*E) after norm and RoPE
+  kKRope,         // (K, T, E) the rows just written to the cache
+  kAttention,     // (T, H*E) input of the output projection
+  kAttnResidual,  // (T, D) residual stream after attention
+  kMlpNorm,       // (T, D)
+  kGate,          // (T, F)
+  kUp,            // (T, F)
+  kSwiGlu,        // (T, F) input of the down projection
+  kLayerOut,      // (T, D) residual stream after the layer
+  kFinalNorm,     // (t, D) of the rows whose logits are wanted
+  kLogits,        // (t, V)
+};
+const char* name(Tap tap);
+
+// Where a tapped tensor stands: the layer counts over the whole model (-1 outside layers), and the
+// tensor's first row is token `first_pos` of the sequence.
+struct TapPoint {
+  Tap tap;
+  int64_t layer;
+  int64_t first_pos;
+};
+
+class IBackend {
+ public:
+  virtual ~IBackend() = default;
+
+  virtual std::string name() const = 0;
+  virtual DeviceId device() const = 0;
+  virtual DType activation_dtype() const = 0;  // between ops; the residual stream is always F32
+  virtual DType cache_dtype() const = 0;
+
+  // Memory. Views made from it carry device(). Throws Error{kOutOfMemory} with the bytes asked for.
+  virtual Memory allocate(int64_t bytes) = 0;
+  // A view usable by the ops of a host tensor that outlives the backend: the CPU keeps it as it is.
+  virtual TensorView place(const TensorView& host) = 0;
+  virtual Linear place_linear(const std::vector<TensorView>& blocks) = 0;
+  // Copies between dense host memory and a view on the device; complete when they return.
+  virtual void upload(const TensorView& to, const void* host) = 0;
+  virtual void download(const TensorView& from, void* host) = 0;
+  // The hop between stages: `to` is on this device, `from` on the sender's; same shape and dtype.
+  virtual void receive(const TensorView& to, const TensorView& from, IBackend& sender) = 0;
+  virtual void synchronize() = 0;
+
+  // Primitive ops: the contracts are in the headers of kernels/.
+  virtual void embed(const k::EmbedParams& p) = 0;
+  virtual void rmsnorm(const k::RmsNormParams& p) = 0;
+  virtual void linear(const k::LinearParams& p) = 0;
+  virtual void qk_norm_rope(const k::QkNormRopeParams& p) = 0;
+  virtual void attention(const k::AttentionParams& p) = 0;
+  virtual void swiglu(const k::SwigluParams& p) = 0;
+
+  // Composite ops. The default bodies compose primitives (decoder.cpp): a backend may replace them
+  // by something faster, and is judged against the default.
+  virtual void run_layer(const StageArgs& args, int64_t layer);  // layer counts within the stage
+  virtual void run_stage(const StageArgs& args);
+  virtual void run_head(const StageArgs& args, int64_t first_row, int64_t rows);
+
+  // Called by the default bodies after each step; decorators override both.
+  virtual bool wants_taps() const { return false; }
+  virtual void tap(const TapPoint&, const TensorView&) {}
+};
+
+}  // namespace ember

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "engine/backend/backend.h"
+
+namespace ember {
+
+// Base of decorators: passes every primitive on to the backend it wraps. Composite ops keep their
+// default bodies, so that each primitive of them passes through the decorator.
+class ForwardingBackend : public IBackend {
+ public:
+  explicit ForwardingBackend(std::unique_ptr<IBackend> inner) : inner_(std::move(inner)) {}
+
+  std::string name() const override { return inner_->name(); }
+  DeviceId device() const override { return inner_->device(); }
+  DType activation_dtype() const override { return inner_->activation_dtype(); }
+  DType cache_dtype() const override { return inner_->cache_dtype(); }
+  Memory allocate(int64_t bytes) override { return inner_->allocate(bytes); }
+  TensorView place(const TensorView& host) override { return inner_->place(host); }
+  Linear place_linear(const std::vector<TensorView>& blocks) override {
+    return inner_->place_linear(blocks);
+  }
+  void upload(const TensorView& to, const void* host) override { inner_->upload(to, host); }
+  void download(const TensorView& from, void* host) override { inner_->download(from, host); }
+  void receive(const TensorView& to, const TensorView& from, IBackend& sender) override {
+    inner_->receive(to, from, sender);
+  }
+  void synchronize() override { inner_->synchronize(); }
+  void embed(const k::EmbedParams& p) override { inner_->embed(p); }
+  void rmsnorm(const k::RmsNormParams& p) override { inner_->rmsnorm(p); }
+  void linear(const k::LinearParams& p) override { inner_->linear(p); }
+  void qk_norm_rope(const k::QkNormRopeParams& p) override { inner_->qk_norm_rope(p); }
+  void attention(const k::AttentionParams& p) override { inner_->attention(p); }
+  void swiglu(const k::SwigluParams& p) override { inner_->swiglu(p); }
+  bool wants_taps() const override { return inner_->wants_taps(); }
+  void tap(const TapPoint& at, const TensorView& v) override { inner_->tap(at, v); }
+
+ protected:
+  IBackend& inner() { return *inner_; }
+
+ private:
+  std::unique_ptr<IBackend> inner_;
+};
+
+}  // namespace ember

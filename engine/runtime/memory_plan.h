@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/model/weight_source.h"
+#include "engine/runtime/device_map.h"
+
+namespace ember {
+
+// What one stage allocates, in bytes, by the same functions that allocate it.
+struct StagePlan {
+  StageMap stage;
+  int64_t weights = 0;
+  int64_t cache = 0;      // of one session of `context` tokens
+  int64_t workspace = 0;  // activations of one chunk, and the logits
+  int64_t rope = 0;       // tables of cos and sin
+
+  int64_t total() const { return weights + cache + workspace + rope; }
+};
+
+struct DevicePlan {
+  DeviceId device;
+  int64_t needed = 0;     // all stages on it
+  int64_t available = 0;  // free now, or the limit given
+};
+
+struct MemoryPlan {
+  int64_t context = 0;  // tokens of one session
+  int64_t chunk = 0;    // tokens of one prefill pass
+  std::vector<StagePlan> stages;
+  std::vector<DevicePlan> devices;
+  // The longest context that fits at this chunk; 0 when not even the weights fit. Not more than
+  // the model's own limit.
+  int64_t largest_context = 0;
+
+  bool fits() const;
+  int64_t needed() const;
+  // Throws Error{kOutOfMemory} with needed, available and what to reduce, unless it fits.
+  void require_fits() const;
+  // The table that --dry-run prints.
+  std::string str() const;
+};
+
+struct PlanRequest {
+  int64_t context;
+  int64_t chunk;
+  int64_t logit_rows = 1;
+  DType activation = DType::kF32;
+  DType cache = DType::kF32;
+};
+
+// available[i] belongs to map.stages[i].device.
+MemoryPlan plan_memory(const IWeightSource& source, const DeviceMap& map,
+                       const PlanRequest& request, const std::vector<int64_t>& available);
+
+// Bytes of each part as the source stores it.
+PartBytes part_bytes(const IWeightSource& source);
+
+std::string human_bytes(int64_t bytes);  // "1.19 GiB"
+
+}  // namespace ember

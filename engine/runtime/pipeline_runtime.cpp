@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/runtime/pipeline_runtime.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/backend/registry.h"
+#include "engine/runtime/stage_loader.h"
+
+namespace ember {
+namespace {
+
+std::vector<int64_t> available(const RuntimeOptions& options) {
+  std::vector<int64_t> bytes;
+  for (const DeviceId& device : options.devices) {
+    bytes.push_back(options.mem_limit >= 0 ? options.mem_limit : available_bytes(device));
+  }
+  return bytes;
+}
+
+DeviceMap make_map(const IWeightSource& source, const RuntimeOptions& options) {
+  if (!options.split.empty()) {
+    return DeviceMap::explicit_split(source.config().shape.L, options.devices, options.split);
+  }
+  return DeviceMap::balance(part_bytes(source), options.devices, available(options));
+}
+
+MemoryPlan make_plan(const IWeightSource& source, const RuntimeOptions& options,
+                     const DeviceMap& map, const IBackend& backend) {
+  PlanRequest request;
+  request.context = options.context;
+  request.chunk = options.chunk;
+  request.logit_rows = options.logit_rows;
+  request.activation = backend.activation_dtype();
+  request.cache = backend.cache_dtype();
+  return plan_memory(source, map, request, available(options));
+}
+
+void check(const RuntimeOptions& options) {
+  if (options.context < 1 || options.chunk < 1 || options.logit_rows < 1) {
+    fail(ErrorKind::kUsage, "context, chunk and logit rows must be at least 1, got ",
+         options.context, ", ", options.chunk, ", ", options.logit_rows);
+  }
+}
+
+}  // namespace
+
+MemoryPlan plan_runtime(const IWeightSource& source, const RuntimeOptions& options) {
+  check(options);
+  const auto backend = make_backend(options.devices.at(0), options.dtype);
+  return make_plan(source, options, make_map(source, options), *backend);
+}
+
+std::unique_ptr<IRuntime> make_runtime(std::shared_ptr<const IWeightSource> source,
+                                       const RuntimeOptions& options) {
+  return std::make_unique<PipelineRuntime>(std::move(source), options);
+}
+
+PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
+                                 const RuntimeOptions& options)
+    : source_(std::move(source)), logit_rows_(options.logit_rows) {
+  check(options);
+  map_ = make_map(*source_, options);
+  chunk_ = std::min(options.chunk, options.context);
+  for (const StageMap& stage : map_.stages) {
+    Stage s;
+    s.map = stage;
+    s.backend = make_backend(stage.device, options.dtype);
+    if (options.decorate) {
+      s.backend = options.decorate(std::move(s.backend), static_cast<int64_t>(stages_.size()));
+    }
+    stages_.push_back(std::move(s));
+  }
+  plan_ = make_plan(*source_, options, map_, *stages_[0].backend);
+  plan_.require_fits();
+
+  int64_t total = 0, done = 0;
+  for (const StagePlan& p : plan_.stages) {
+    total += p.weights;
+  }
+  for (Stage& s : stages_) {
+    s.weights = load_stage(*source_, s.map, *s.backend, [&](int64_t bytes) {
+      done += bytes;
+      if (options.on_load) {
+        options.on_load(done, total);
+      }
+    });
+    s.work = StageWorkspace::make(*s.backend, config().shape, chunk_, logit_rows_, s.map.first,
+                                  s.map.last);
+  }
+}
+
+std::unique_ptr<Session> PipelineRuntime::new_session(int64_t capacity) {
+  EMBER_CHECK(capacity >= 1, "session capacity ", capacity);
+  ensure_rope(capacity);
+  std::vector<KvCache> caches;
+  for (Stage& s : stages_) {
+    caches.emplace_back(s.map.layers, config().shape, capacity, s.backend->cache_dtype(),
+                        s.backend->device(),
+                        [&](int64_t bytes) { return s.backend->allocate(bytes); });
+  }
+  return std::make_unique<Session>(std::move(caches), capacity);
+}
+
+void PipelineRuntime::ensure_rope(int64_t capacity) {
+  if (capacity <= rope_capacity_) {
+    return;
+  }
+  for (Stage& s : stages_) {
+    s.rope = RopeTable::make(*s.backend, config(), capacity);
+  }
+  rope_capacity_ = capacity;
+}
+
+void PipelineRuntime::check_ids(const Session& session, const int32_t* ids, int64_t n) const {
+  EMBER_CHECK(n >= 1, "prefill of ", n, " tokens");
+  if (n > session.capacity() - session.length()) {
+    fail(ErrorKind::kUsage, "the context is full: ", session.length(), " tokens cached, ", n,
+         " more do not fit in ", session.capacity(), "; raise -c");
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    if (ids[i] < 0 || ids[i] >= config().shape.V) {
+      fail(ErrorKind::kUsage, "token id ", ids[i], " at position ", session.length() + i,
+           " is outside the vocabulary 0..", config().shape.V - 1);
+    }
+  }
+}
+
+StageArgs PipelineRuntime::args(const Stage& s, const Session& session, size_t index,
+                                int64_t tokens) const {
+  return {config(),         s.weights, s.work,      s.rope,    session.caches_[index],
+          session.length(), tokens,    s.map.first, s.map.last};
+}
+
+void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t tokens) {
+  TensorView ids_view = stages_[0].work.ids;
+  ids_view.shape = Shape{tokens};
+  ids_view.row_stride = tokens;
+  stages_[0].backend->upload(ids_view, ids);
+  for (size_t i = 0; i < stages_.size(); ++i) {
+    Stage& s = stages_[i];
+    if (i > 0) {
+      Stage& sender = stages_[i - 1];
+      s.backend->receive(s.work.x.rows(0, tokens), sender.work.x.rows(0, tokens), *sender.backend);
+    }
+    s.backend->run_stage(args(s, session, i, tokens));
+  }
+}
+
+TensorView PipelineRuntime::head(const Session& session, int64_t tokens, int64_t first_row,
+                                 int64_t rows) {
+  Stage& s = stages_.back();
+  s.backend->run_head(args(s, session, stages_.size() - 1, tokens), first_row, rows);
+  TensorView logits = s.work.logits.rows(0, rows);
+  if (s.backend->device().kind != DeviceKind::kCpu) {
+    host_logits_.resize(logits.numel());
+    s.backend->download(logits, host_logits_.data());
+    logits = TensorView(host_logits_.data(), DType::kF32, logits.shape);
+  }
+  return logits;
+}
+
+TensorView PipelineRuntime::prefill(Session& session, const int32_t* ids, int64_t n,
+                                    const PrefillOptions& options) {
+  check_ids(session, ids, n);
+  const int64_t chunk = options.chunk > 0 ? std::min(options.chunk, chunk_) : chunk_;
+  const int64_t before = session.length();
+  TensorView last;
+  try {
+    for (int64_t done = 0; done < n;) {
+      const int64_t t = std::min(chunk, n - done);
+      run_chunk(session, ids + done, t);
+      for (int64_t row = 0; options.all_logits && row < t;) {
+        const int64_t rows = std::min(logit_rows_, t - row);
+        last = head(session, t, row, rows);
+        if (options.on_logits) {
+          options.on_logits(session.length() + row, last);
+        }
+        last = last.rows(rows - 1, 1);
+        row += rows;
+      }
+      if (!options.all_logits && done + t == n) {
+        last = head(session, t, t - 1, 1);
+      }
+      session.ids_.insert(session.ids_.end(), ids + done, ids + done + t);
+      done += t;
+      if (options.on_progress) {
+        options.on_progress(done, n);
+      }
+    }
+  } catch (...) {
+    session.truncate(before);
+    throw;
+  }
+  return last;
+}
+
+void Session::truncate(int64_t length) {
+  EMBER_CHECK(length >= 0 && length <= this->length(), "truncate to ", length, " of ",
+              this->length());
+  ids_.resize(length);
+}
+
+}  // namespace ember

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/runtime/runtime.h"
+
+namespace ember {
+
+// The only IRuntime: stages in a row, the fp32 residual stream hopping from one to the next, so
+// that any split computes the same bits as one stage.
+class PipelineRuntime : public IRuntime {
+ public:
+  PipelineRuntime(std::shared_ptr<const IWeightSource> source, const RuntimeOptions& options);
+
+  const ModelConfig& config() const override { return source_->config(); }
+  const DeviceMap& device_map() const override { return map_; }
+  const MemoryPlan& memory_plan() const override { return plan_; }
+  std::unique_ptr<Session> new_session(int64_t capacity) override;
+  TensorView prefill(Session& session, const int32_t* ids, int64_t n,
+                     const PrefillOptions& options) override;
+  TensorView decode(Session& session, int32_t id) override {
+    return prefill(session, &id, 1, PrefillOptions{});
+  }
+
+ private:
+  struct Stage {
+    StageMap map;
+    std::unique_ptr<IBackend> backend;
+    StageWeights weights;
+    StageWorkspace work;
+    RopeTable rope;
+  };
+
+  void check_ids(const Session& session, const int32_t* ids, int64_t n) const;
+  void ensure_rope(int64_t capacity);
+  StageArgs args(const Stage& stage, const Session& session, size_t index, int64_t tokens) const;
+  // One chunk through all stages; the residual stream is then in the last stage's workspace.
+  void run_chunk(Session& session, const int32_t* ids, int64_t tokens);
+  // Logits of rows of the chunk just run, on the host.
+  TensorView head(const Session& session, int64_t tokens, int64_t first_row, int64_t rows);
+
+  std::shared_ptr<const IWeightSource> source_;
+  DeviceMap map_;
+  MemoryPlan plan_;
+  int64_t chunk_;
+  int64_t logit_rows_;
+  int64_t rope_capacity_ = 0;
+  std::vector<Stage> stages_;
+  std::vector<float> host_logits_;  // when the last stage is not on the CPU
+};
+
+}  // namespace ember

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a user of the engine holds: a model spread over one or more devices, and its sessions.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/backend/backend.h"
+#include "engine/model/weight_source.h"
+#include "engine/runtime/device_map.h"
+#include "engine/runtime/memory_plan.h"
+#include "engine/runtime/session.h"
+
+namespace ember {
+
+struct RuntimeOptions {
+  std::vector<DeviceId> devices = {DeviceId{}};  // one pipeline stage each
+  std::vector<int64_t> split;                    // layers a stage; empty: balanced by bytes
+  std::string dtype = "auto";
+  int64_t context = 2048;  // capacity that the memory plan must have room for
+  int64_t chunk = 512;     // tokens of one prefill pass
+  int64_t logit_rows = 1;  // rows of logits computed at once when all are wanted
+  int64_t mem_limit = -1;  // bytes a device may use; -1: what is free
+  std::function<void(int64_t done_bytes, int64_t total_bytes)> on_load;
+  // Wraps each stage's backend (taps, faults); called once a stage, in order.
+  std::function<std::unique_ptr<IBackend>(std::unique_ptr<IBackend>, int64_t stage)> decorate;
+};
+
+struct PrefillOptions {
+  int64_t chunk = 0;        // 0: the runtime's; never more than the runtime's
+  bool all_logits = false;  // compute every position's logits and hand them to on_logits
+  // logits: (t, V) F32 on the host, rows of positions first_pos…; valid during the call
+  std::function<void(int64_t first_pos, const TensorView& logits)> on_logits;
+  std::function<void(int64_t done, int64_t total)> on_progress;
+};
+
+// Sessions may be interleaved freely, from one thread at a time.
+class IRuntime {
+ public:
+  virtual ~IRuntime() = default;
+  virtual const ModelConfig& config() const = 0;
+  virtual const DeviceMap& device_map() const = 0;
+  virtual const MemoryPlan& memory_plan() const = 0;
+
+  // Throws Error{kOutOfMemory} when the cache cannot be allocated.
+  virtual std::unique_ptr<Session> new_session(int64_t capacity) = 0;
+
+  // Feeds n >= 1 ids; returns the logits of the last, (1, V) F32 on the host, valid until the next
+  // call on this runtime. Throws Error{kUsage} naming the position for an id outside the
+  // vocabulary, and when the session has no room; the session is then as it was.
+  virtual TensorView prefill(Session& session, const int32_t* ids, int64_t n,
+                             const PrefillOptions& options = {}) = 0;
+  virtual TensorView decode(Session& session, int32_t id) = 0;
+};
+
+std::unique_ptr<IRuntime> make_runtime(std::shared_ptr<const IWeightSource> source,
+                                       const RuntimeOptions& options);
+
+// The plan that make_runtime would check, without loading anything.
+MemoryPlan plan_runtime(const IWeightSource& source, const RuntimeOptions& options);
+
+}  // namespace ember

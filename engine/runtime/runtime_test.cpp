@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/runtime/runtime.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+#include "engine/backend/forwarding_backend.h"
+
+namespace ember {
+namespace {
+
+const DeviceId kCpu{};
+
+std::vector<int32_t> prompt(int64_t n, int64_t vocab, uint32_t seed = 7) {
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < n; ++i) {
+    seed = seed * 1664525u + 1013904223u;
+    ids.push_back(static_cast<int32_t>((seed >> 8) % vocab));
+  }
+  return ids;
+}
+
+std::shared_ptr<const IWeightSource> tiny() {
+  static const auto source = open_weights("random:tiny:bf16");
+  return source;
+}
+
+RuntimeOptions options(int stages = 1, int64_t chunk = 512) {
+  RuntimeOptions o;
+  o.devices.assign(stages, kCpu);
+  o.context = 256;
+  o.chunk = chunk;
+  return o;
+}
+
+std::vector<float> copy(const TensorView& v) {
+  const float* p = v.as<float>();
+  return std::vector<float>(p, p + v.numel());
+}
+
+// Logits of every position: `prefill` tokens in chunks, the rest one at a time.
+std::vector<std::vector<float>> all_logits(const RuntimeOptions& o, const std::vector<int32_t>& ids,
+                                           int64_t prefill) {
+  const auto runtime = make_runtime(tiny(), o);
+  const auto session = runtime->new_session(static_cast<int64_t>(ids.size()));
+  std::vector<std::vector<float>> rows(ids.size());
+  PrefillOptions p;
+  p.all_logits = true;
+  p.on_logits = [&](int64_t first, const TensorView& v) {
+    for (int64_t r = 0; r < v.shape[0]; ++r) {
+      rows.at(first + r) = copy(v.rows(r, 1));
+    }
+  };
+  runtime->prefill(*session, ids.data(), prefill, p);
+  for (size_t i = prefill; i < ids.size(); ++i) {
+    rows[i] = copy(runtime->decode(*session, ids[i]));
+  }
+  return rows;
+}
+
+double relative_l2(const std::vector<std::vector<float>>& got,
+                   const std::vector<std::vector<float>>& want) {
+  double error = 0, norm = 0;
+  for (size_t t = 0; t < want.size(); ++t) {
+    for (size_t i = 0; i < want[t].size(); ++i) {
+      error += std::pow(static_cast<double>(got[t][i]) - want[t][i], 2);
+      norm += std::pow(static_cast<double>(want[t][i]), 2);
+    }
+  }
+  return std::sqrt(error / norm);
+}
+
+TEST(Runtime, ChunksAndDecodeAgreeWithOnePass) {
+  const auto ids = prompt(70, tiny()->config().shape.V);
+  const auto whole = all_logits(options(), ids, 70);
+  EXPECT_TRUE(relative_l2(all_logits(options(1, 32), ids, 70), whole) <= 1e-5);
+  EXPECT_TRUE(relative_l2(all_logits(options(1, 7), ids, 70), whole) <= 1e-5);
+  EXPECT_TRUE(relative_l2(all_logits(options(), ids, 1), whole) <= 1e-5);
+}
+
+TEST(Runtime, StagesAreBitEqual) {
+  const auto ids = prompt(40, tiny()->config().shape.V);
+  const auto one = all_logits(options(1), ids, 33);
+  for (int stages : {2, 3, 4}) {
+    EXPECT_EQ(all_logits(options(stages), ids, 33), one) << stages << " stages";
+  }
+  RuntimeOptions split = options(2);
+  split.split = {1, 3};
+  EXPECT_EQ(all_logits(split, ids, 33), one);
+}
+
+TEST(Runtime, TwoRunsAreBitEqual) {
+  const auto ids = prompt(50, tiny()->config().shape.V);
+  EXPECT_EQ(all_logits(options(), ids, 40), all_logits(options(), ids, 40));
+}
+
+TEST(Runtime, LogitRowsDoNotChangeTheResult) {
+  const auto ids = prompt(20, tiny()->config().shape.V);
+  RuntimeOptions many = options();
+  many.logit_rows = 8;
+  EXPECT_TRUE(relative_l2(all_logits(many, ids, 20), all_logits(options(), ids, 20)) <= 1e-6);
+}
+
+TEST(Runtime, SessionsDoNotDisturbEachOther) {
+  const auto runtime = make_runtime(tiny(), options());
+  const auto a = prompt(24, runtime->config().shape.V, 1);
+  const auto b = prompt(31, runtime->config().shape.V, 2);
+  const auto alone = [&](const std::vector<int32_t>& ids) {
+    const auto s = runtime->new_session(64);
+    runtime->prefill(*s, ids.data(), 20);
+    std::vector<float> last;
+    for (size_t i = 20; i < ids.size(); ++i) {
+      last = copy(runtime->decode(*s, ids[i]));
+    }
+    return last;
+  };
+  const auto want_a = alone(a), want_b = alone(b);
+  const auto sa = runtime->new_session(64), sb = runtime->new_session(64);
+  runtime->prefill(*sa, a.data(), 20);
+  runtime->prefill(*sb, b.data(), 20);
+  std::vector<float> got_a, got_b;
+  for (size_t i = 20; i < b.size(); ++i) {
+    if (i < a.size()) {
+      got_a = copy(runtime->decode(*sa, a[i]));
+    }
+    got_b = copy(runtime->decode(*sb, b[i]));
+  }
+  EXPECT_EQ(got_a, want_a);
+  EXPECT_EQ(got_b, want_b);
+}
+
+TEST(Runtime, TruncateForgets) {
+  const auto runtime = make_runtime(tiny(), options());
+  const auto ids = prompt(30, runtime->config().shape.V, 3);
+  const auto other = prompt(30, runtime->config().shape.V, 4);
+  const auto fresh = runtime->new_session(64);
+  runtime->prefill(*fresh, ids.data(), 20);
+  const auto want = copy(runtime->prefill(*fresh, ids.data() + 20, 10));
+  const auto reused = runtime->new_session(64);
+  runtime->prefill(*reused, ids.data(), 20);
+  runtime->prefill(*reused, other.data(), 30);
+  reused->truncate(20);
+  EXPECT_EQ(copy(runtime->prefill(*reused, ids.data() + 20, 10)), want);
+  EXPECT_EQ(reused->ids(), ids);
+  EXPECT_THROW(reused->truncate(31), Error);
+}
+
+TEST(Runtime, UnusedMemoryMayHoldNaN) {
+  const auto ids = prompt(45, tiny()->config().shape.V);
+  const auto clean = all_logits(options(2), ids, 37);
+  setenv("EMBER_POISON", "1", 1);
+  const auto poisoned = all_logits(options(2), ids, 37);
+  unsetenv("EMBER_POISON");
+  EXPECT_EQ(poisoned, clean);
+}
+
+TEST(Runtime, RefusesBadIdsAndFullContextUnchanged) {
+  const auto runtime = make_runtime(tiny(), options());
+  const int32_t vocab = static_cast<int32_t>(runtime->config().shape.V);
+  const auto session = runtime->new_session(4);
+  const int32_t good[] = {1, 2, 3}, bad[] = {1, vocab}, negative[] = {-1};
+  runtime->prefill(*session, good, 3);
+  EXPECT_THROW(runtime->prefill(*session, bad, 1 + 1), Error);
+  EXPECT_THROW(runtime->prefill(*session, negative, 1), Error);
+  EXPECT_EQ(session->length(), 3);
+  runtime->decode(*session, 5);
+  try {
+    runtime->decode(*session, 5);
+    FAIL() << "the context is full";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kUsage);
+    EXPECT_NE(std::string(e.what()).find("context is full"), std::string::npos) << e.what();
+  }
+  EXPECT_EQ(session->length(), 4);
+}
+
+// Counts what passes through allocate().
+class CountingBackend : public ForwardingBackend {
+ public:
+  CountingBackend(std::unique_ptr<IBackend> inner, int64_t* bytes)
+      : ForwardingBackend(std::move(inner)), bytes_(bytes) {}
+  Memory allocate(int64_t bytes) override {
+    *bytes_ += bytes;
+    return ForwardingBackend::allocate(bytes);
+  }
+
+ private:
+  int64_t* bytes_;
+};
+
+TEST(MemoryPlan, EqualsWhatIsAllocated) {
+  for (int stages : {1, 2, 3}) {
+    RuntimeOptions o = options(stages, 48);
+    o.logit_rows = 3;
+    std::vector<int64_t> allocated(stages, 0);
+    o.decorate = [&](std::unique_ptr<IBackend> inner, int64_t stage) {
+      return std::make_unique<CountingBackend>(std::move(inner), &allocated[stage]);
+    };
+    const MemoryPlan before = plan_runtime(*tiny(), o);
+    const auto runtime = make_runtime(tiny(), o);
+    const auto session = runtime->new_session(o.context);
+    for (int s = 0; s < stages; ++s) {
+      const StagePlan& p = runtime->memory_plan().stages[s];
+      EXPECT_EQ(p.total() - p.weights, allocated[s]) << "stage " << s << " of " << stages;
+      EXPECT_EQ(p.total(), before.stages[s].total());
+    }
+  }
+}
+
+TEST(MemoryPlan, RefusesBeforeLoadingAndSaysWhatFits) {
+  RuntimeOptions o = options();
+  const MemoryPlan plan = plan_runtime(*tiny(), o);
+  EXPECT_TRUE(plan.fits());
+  o.mem_limit = plan.needed();
+  EXPECT_TRUE(plan_runtime(*tiny(), o).fits());
+  EXPECT_EQ(plan_runtime(*tiny(), o).largest_context, o.context);
+  o.mem_limit = plan.needed() - 1;
+  EXPECT_EQ(plan_runtime(*tiny(), o).largest_context, o.context - 1);
+  try {
+    make_runtime(tiny(), o);
+    FAIL() << "does not fit";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kOutOfMemory);
+    EXPECT_NE(std::string(e.what()).find("A context of 255 tokens fits"), std::string::npos)
+        << e.what();
+  }
+  o.mem_limit = 1000;
+  EXPECT_EQ(plan_runtime(*tiny(), o).largest_context, 0);
+}
+
+TEST(MemoryPlan, HumanBytes) {
+  EXPECT_EQ(human_bytes(512), "512 B");
+  EXPECT_EQ(human_bytes(1536), "1.50 KiB");
+  EXPECT_EQ(human_bytes(int64_t{5} << 30), "5.00 GiB");
+}
+
+}  // namespace
+}  // namespace ember
