@@ -40,7 +40,7 @@ std::vector<BadFile> bad_tokenizer_files() {
       tokenizer("vocab_list", [](json* t) { (*t)["model"]["vocab"] = json::array(); },
                 {"model.vocab"}),
       tokenizer("vocab_negative", [](json* t) { (*t)["model"]["vocab"]["a"] = -1; },
-                {"model.vocab", "-1"}),
+                {"model.vocab[\"a\"]", "negative"}),
       tokenizer("vocab_huge_id", [](json* t) { (*t)["model"]["vocab"]["a"] = 1LL << 40; },
                 {"model.vocab"}),
       tokenizer("vocab_id_twice", [](json* t) { (*t)["model"]["vocab"]["a"] = 98; },
@@ -54,7 +54,7 @@ std::vector<BadFile> bad_tokenizer_files() {
                 [](json* t) {
                   (*t)["model"]["merges"] = json::array({json::array({"a", "b", "c"})});
                 },
-                {"model.merges[0]"}),
+                {"model.merges[", "more than 2"}),
       tokenizer("added_number", [](json* t) { (*t)["added_tokens"] = 3; }, {"added_tokens"}),
       tokenizer("normalizer", [](json* t) { (*t)["normalizer"]["type"] = "Lowercase"; },
                 {"normalizer", "Lowercase"}),
