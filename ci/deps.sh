@@ -11,7 +11,7 @@
 # Exit code 0 when everything is there, 1 when something is missing and cannot be installed.
 set -euo pipefail
 
-build=(g++ make cmake nlohmann-json3-dev libcli11-dev libopenblas-dev)
+build=(g++ make cmake nlohmann-json3-dev libcli11-dev libopenblas-dev libedit-dev)
 tests=(git libgtest-dev python3 clang-format-14)
 fuzz=(clang libclang-rt-dev)
 
