@@ -45,8 +45,9 @@ std::vector<BadFile> all_bad_files() {
   return all;
 }
 
-void expect_refused(const std::string& args_before, const std::string& args_after) {
-  for (const BadFile& bad : all_bad_files()) {
+void expect_refused(const std::vector<BadFile>& files, const std::string& args_before,
+                    const std::string& args_after) {
+  for (const BadFile& bad : files) {
     const TemporaryDirectory dir;
     write_good_model(dir.path(), bad.sharded);
     bad.spoil(dir.path());
@@ -60,7 +61,15 @@ void expect_refused(const std::string& args_before, const std::string& args_afte
 }
 
 TEST(BadFilesCli, InspectRefusesEveryOne) {
-  expect_refused("inspect ", "");
+  expect_refused(all_bad_files(), "inspect ", "");
+}
+
+TEST(BadFilesCli, TokenizeRefusesEveryBadTokenizer) {
+  const TemporaryDirectory good;
+  write_good_model(good.path());
+  EXPECT_EQ(run("tokenize -m " + good.path() + " -p hi --json", false).out,
+            "{\"ids\":[104,105]}\n");
+  expect_refused(bad_tokenizer_files(), "tokenize -m ", " -p hi");
 }
 
 TEST(BadFilesCli, InspectAcceptsTheGoodOne) {

@@ -49,9 +49,10 @@ class Builder {
   }
   bool parse_error(size_t position, const std::string& token, const Json::exception& e) {
     const std::string what = e.what();
-    const size_t colon = what.find("error");
-    fail(ErrorKind::kBadInput, where_, ": not valid JSON at byte ", position, ", near \"",
-         token.substr(0, 40), "\": ", colon == std::string::npos ? what : what.substr(colon));
+    const size_t colon = what.find("parse error");
+    fail(ErrorKind::kBadInput, where_, ": not valid JSON at byte ",
+         position == 0 ? 0 : position - 1, ", near \"", token.substr(0, 40),
+         "\": ", colon == std::string::npos ? what : what.substr(colon));
   }
 
  private:
@@ -170,6 +171,11 @@ const char* JsonValue::kind_name() const {
 JsonValue parse_json_value(std::string_view json, const std::string& where) {
   JsonValue root;
   Builder builder(where, &root);
+  // The library takes a NUL for the end of the text and would ignore what follows.
+  const size_t nul = json.find('\0');
+  if (nul != std::string_view::npos) {
+    fail(ErrorKind::kBadInput, where, ": not valid JSON at byte ", nul, ": a NUL byte");
+  }
   Json::sax_parse(json.begin(), json.end(), &builder);
   return root;
 }

@@ -99,9 +99,10 @@ class Reader {
   }
   bool parse_error(size_t position, const std::string& token, const Json::exception& e) {
     std::string what = e.what();
-    const size_t colon = what.find("error");
-    fail(ErrorKind::kBadInput, where_, ": not valid JSON at byte ", position, ", near \"",
-         token.substr(0, 40), "\": ", colon == std::string::npos ? what : what.substr(colon));
+    const size_t colon = what.find("parse error");
+    fail(ErrorKind::kBadInput, where_, ": not valid JSON at byte ",
+         position == 0 ? 0 : position - 1, ", near \"", token.substr(0, 40),
+         "\": ", colon == std::string::npos ? what : what.substr(colon));
   }
 
  private:
@@ -202,6 +203,11 @@ RawTokenizer read_tokenizer_json(std::string_view json, const std::string& where
   RawTokenizer out;
   Reader reader(where, &out);
   // An array's elements move when it grows, but only its last one can still be open.
+  // The library takes a NUL for the end of the text and would ignore what follows.
+  const size_t nul = json.find('\0');
+  if (nul != std::string_view::npos) {
+    fail(ErrorKind::kBadInput, where, ": not valid JSON at byte ", nul, ": a NUL byte");
+  }
   Json::sax_parse(json.begin(), json.end(), &reader);
   return out;
 }

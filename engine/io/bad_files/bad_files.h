@@ -43,5 +43,6 @@ std::vector<BadFile> bad_weight_files();      // model.safetensors alone, and ag
 std::vector<BadFile> bad_index_files();       // model.safetensors.index.json and its shards
 std::vector<BadFile> bad_config_files();      // config.json
 std::vector<BadFile> bad_generation_files();  // generation_config.json
+std::vector<BadFile> bad_tokenizer_files();   // tokenizer.json
 
 }  // namespace ember

@@ -13,6 +13,8 @@ namespace {
 
 constexpr int kVocabulary = 300;
 
+}  // namespace
+
 // Every byte is a token, in the byte-level alphabet; then the control tokens.
 json good_tokenizer() {
   json vocab = json::object();
@@ -70,8 +72,6 @@ json good_tokenizer() {
             {"vocab", vocab},
             {"merges", json::array()}}}};
 }
-
-}  // namespace
 
 json good_config() {
   return {{"model_type", "qwen3"},

@@ -22,6 +22,7 @@ inline constexpr const char* kSecond = "model-00002-of-00002.safetensors";
 
 json good_config();
 json good_index();
+json good_tokenizer();
 Specs outer_specs();  // embedding and final norm: the first shard
 Specs layer_specs();  // the second shard
 Specs all_specs();
