@@ -330,17 +330,23 @@ void JsonNode::fail_text(const std::string& text) const {
 std::string printable(std::string_view text, size_t max) {
   static const char* const kHex = "0123456789abcdef";
   std::string out;
-  for (const char c : text) {
-    const unsigned char u = static_cast<unsigned char>(c);
-    if (out.size() >= max) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const unsigned char u = static_cast<unsigned char>(text[i]);
+    const unsigned char next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
+    const bool continues = (u & 0xc0) == 0x80;  // never cut inside a character
+    if (out.size() >= max && !continues) {
       return out + "...";
     }
-    if (u < 0x20 || u == 0x7f) {
+    // U+0080 to U+009F are control characters too, two bytes each in UTF-8.
+    const bool second = u == 0xc2 && next >= 0x80 && next < 0xa0;
+    if (u < 0x20 || u == 0x7f || second) {
+      const unsigned char code = second ? next : u;
+      i += second ? 1 : 0;
       out += "\\x";
-      out += kHex[u >> 4];
-      out += kHex[u & 15];
+      out += kHex[code >> 4];
+      out += kHex[code & 15];
     } else {
-      out += c;
+      out += text[i];
     }
   }
   return out;

@@ -103,7 +103,9 @@ TEST(Json, DepthIsLimited) {
 
 TEST(Json, PrintableHidesControlCharactersAndShortens) {
   EXPECT_EQ(printable("a\x1b[0m\n\x7f"), "a\\x1b[0m\\x0a\\x7f");
+  EXPECT_EQ(printable("\xc2\x9b[1m \xc3\xa9"), "\\x9b[1m \xc3\xa9");
   EXPECT_EQ(printable("abcdef", 3), "abc...");
+  EXPECT_EQ(printable("ab\xe4\xb8\xad\xe6\x96\x87", 3), "ab\xe4\xb8\xad...");
 }
 
 }  // namespace
