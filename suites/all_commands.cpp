@@ -7,8 +7,11 @@ namespace ember {
 
 std::vector<CommandEntry> all_commands() {
   return {
+      {"generate", "continue a prompt; the default", add_generate},
+      {"chat", "hold a conversation", add_chat},
       {"tokenize", "text to token ids, ids to text, conversations to both", add_tokenize},
       {"inspect", "list the config and the tensors of a model and check them", add_inspect},
+      {"logits", "write logits and hidden states of given token ids", add_logits},
       {"devices", "list the CPU and the CUDA devices that this build can use", add_devices},
   };
 }

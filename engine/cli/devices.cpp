@@ -7,6 +7,8 @@
 #include "engine/cli/command.h"
 #include "engine/core/cpu_info.h"
 #include "kernels/base/device.h"
+#include "kernels/common/isa.h"
+#include "kernels/linear/blas_info.h"
 
 namespace ember {
 namespace {
@@ -28,7 +30,9 @@ Json cpu_json(const CpuInfo& c) {
           {"threads", c.threads},
           {"memory_bytes", c.total_bytes},
           {"memory_available_bytes", c.available_bytes},
-          {"isa", c.isa}};
+          {"isa", c.isa},
+          {"kernels", k::name(k::cpu_isa())},
+          {"blas", k::blas_info()}};
 }
 
 Json cuda_json(const CudaDeviceInfo& d) {
@@ -64,7 +68,8 @@ int print_table(const CpuInfo& cpu, const std::vector<CudaDeviceInfo>& gpus,
   std::printf("cpu  %s\n     %d cores, %d threads used, %.1f of %.1f GiB memory available\n",
               cpu.name.c_str(), cpu.logical_cores, cpu.threads, gib(cpu.available_bytes),
               gib(cpu.total_bytes));
-  std::printf("     instructions: %s\n", cpu.isa.c_str());
+  std::printf("     instructions: %s; kernels: %s\n     %s\n", cpu.isa.c_str(),
+              k::name(k::cpu_isa()), k::blas_info().c_str());
   for (const CudaDeviceInfo& d : gpus) {
     std::printf("%-4d %s\n     sm_%d%d, %d SMs, %.1f of %.1f GiB free, L2 %.0f MiB, PCI %s, %s\n",
                 d.index, d.name.c_str(), d.cc_major, d.cc_minor, d.sm_count, gib(d.free_bytes),

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/version.h"
+#include "kernels/base/env.h"
 #include "kernels/base/error.h"
 #include "kernels/base/model_shape.h"
 
@@ -108,7 +109,8 @@ void print_help(const std::vector<CommandEntry>& commands) {
       "\nOptions:\n"
       "  -h, --help      this text; `ember COMMAND --help` for a command\n"
       "  --version       version, commit, compiler, CUDA\n"
-      "  --list-presets  shapes of the model presets as JSON\n\n"
+      "  --list-presets  shapes of the model presets as JSON\n"
+      "  --help-env      the environment variables that Ember reads\n\n"
       "MODEL is a directory as Hugging Face stores it, or random:PRESET.\n");
 }
 
@@ -149,6 +151,10 @@ int dispatch_or_throw(const std::vector<CommandEntry>& commands,
   }
   if (first == "--list-presets") {
     print_presets();
+    return 0;
+  }
+  if (first == "--help-env") {
+    std::fputs(env_help().c_str(), stdout);
     return 0;
   }
   if (first == "help") {

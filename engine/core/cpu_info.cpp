@@ -10,6 +10,8 @@
 #include <sstream>
 #include <vector>
 
+#include "kernels/base/parallel.h"
+
 namespace ember {
 namespace {
 
@@ -73,7 +75,7 @@ CpuInfo cpu_info() {
     c.name = "unknown CPU";
   }
   c.logical_cores = usable_cores();
-  c.threads = c.logical_cores;
+  c.threads = thread_count();
   c.total_bytes = meminfo_bytes("MemTotal");
   c.available_bytes = meminfo_bytes("MemAvailable");
   const int64_t limit = cgroup_bytes("/sys/fs/cgroup/memory.max");

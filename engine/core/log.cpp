@@ -56,7 +56,7 @@ void write_notice(const std::string& text) {
     write_line("", "", text);
   }
 }
-void write_detail(const std::string& text) {
+void write_verbose(const std::string& text) {
   if (g_level == LogLevel::kVerbose) {
     write_line("\033[2m", "", text);
   }

@@ -18,9 +18,9 @@ bool log_color();  // for stderr
 bool stderr_is_tty();
 bool stdout_is_tty();
 
-// One line "ember: TEXT". A notice shows unless quiet; detail only when verbose; a warning always.
+// One line "ember: TEXT". A notice shows unless quiet; verbose lines only with -v; a warning always.
 void write_notice(const std::string& text);
-void write_detail(const std::string& text);
+void write_verbose(const std::string& text);
 void write_warning(const std::string& text);
 
 template <class... Parts>
@@ -35,9 +35,9 @@ void notice(const Parts&... parts) {
   write_notice(concat(parts...));
 }
 template <class... Parts>
-void detail(const Parts&... parts) {
+void verbose(const Parts&... parts) {
   if (log_level() == LogLevel::kVerbose) {
-    write_detail(concat(parts...));
+    write_verbose(concat(parts...));
   }
 }
 template <class... Parts>
