@@ -225,7 +225,7 @@ TEST(GenerateCli, DryRunIsAPlan) {
 
 TEST(GenerateCli, TimeoutExitsSevenWithTheTextSoFar) {
   const ProcessResult r = run_ember(
-      {"-m", "random:tiny", "--devices", "cpu", "-n", "-1", "-c", "200000", "--timeout", "0.4"});
+      {"-m", "random:tiny", "--devices", "cpu", "-n", "-1", "-c", "40000", "--timeout", "3"});
   EXPECT_EQ(r.exit_code, 7);
   EXPECT_GT(r.out.size(), 0u);
   EXPECT_TRUE(contains(r.err, "time-out")) << r.err;
