@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <random>
+#include <thread>
 
 #include "engine/text/stream_decoder.h"
 #include "engine/text/unicode.h"
@@ -74,6 +76,27 @@ TEST(Tokenizer, LongRunsAreQuick) {
     EXPECT_LT(took.count(), 20.0) << unit;  // quadratic work would take minutes
     EXPECT_EQ(qwen().decode(ids), text) << unit;
   }
+}
+
+// Threads share a tokenizer, and one thread's word cache changes hands between two.
+TEST(Tokenizer, ThreadsAndSeveralTokenizers) {
+  const std::string text = "the cat the dog naïve 你好 <|im_end|> the the 12345";
+  const auto bytes = Tokenizer::bytes(300);
+  const Ids want = qwen().encode(text), want_bytes = bytes->encode(text);
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) {
+        wrong += qwen().encode(text) == want ? 0 : 1;
+        wrong += bytes->encode(text) == want_bytes ? 0 : 1;
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(Tokenizer, DecodeNamesAnIdThatDoesNotExist) {
