@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/base/cost.h"
+#include "kernels/base/stream.h"
 #include "kernels/base/tensor.h"
 
 namespace ember::k {
@@ -17,5 +18,6 @@ struct ArgmaxParams {
 void validate(const ArgmaxParams& p);
 Cost cost(const ArgmaxParams& p);
 void argmax_cpu(const ArgmaxParams& p);
+void argmax_cuda(const ArgmaxParams& p, Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
 }  // namespace ember::k

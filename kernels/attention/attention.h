@@ -14,6 +14,7 @@
 #pragma once
 
 #include "kernels/base/cost.h"
+#include "kernels/base/stream.h"
 #include "kernels/base/tensor.h"
 
 namespace ember::k {
@@ -29,6 +30,8 @@ void validate(const AttentionParams& p);
 // At pos; for pos_device, which the host cannot read, as if pos + T were S.
 Cost cost(const AttentionParams& p);
 void attention_cpu(const AttentionParams& p);
+void attention_cuda(const AttentionParams& p,
+                    Stream stream);  // asynchronous; built without CUDA: kUnsupported
 // The plain form: every row by itself, fp64 throughout, rounded once. Judges the others.
 void attention_oracle(const AttentionParams& p);
 

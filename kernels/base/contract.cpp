@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/base/contract.h"
 
+#include <algorithm>
 #include <string>
 
 namespace ember {
@@ -12,10 +13,16 @@ std::string where(const Arg& a) {
 
 // One past the last byte that the view can reach.
 const std::byte* end_of(const TensorView& v) {
-  const int64_t rows = v.shape.rank() < 2 ? 1 : v.numel() / v.shape.last();
-  const int64_t stride = v.shape.rank() < 2 ? v.shape.last() : v.row_stride;
-  return static_cast<const std::byte*>(v.data) +
-         ((rows - 1) * stride + v.shape.last()) * dtype_bytes(v.dtype);
+  const int rank = v.shape.rank();
+  int64_t elements = v.shape.last();
+  if (rank >= 2) {
+    elements += (v.numel() / v.shape.last() - 1) * v.row_stride;
+  }
+  if (rank == 3) {  // planes apart
+    elements = std::max(
+        elements, (v.shape[0] - 1) * v.plane_stride + (v.shape[1] - 1) * v.row_stride + v.shape[2]);
+  }
+  return static_cast<const std::byte*>(v.data) + elements * dtype_bytes(v.dtype);
 }
 
 }  // namespace

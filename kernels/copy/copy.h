@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kernels/base/cost.h"
+#include "kernels/base/stream.h"
 #include "kernels/base/tensor.h"
 
 namespace ember::k {
@@ -18,5 +19,6 @@ struct CopyParams {
 void validate(const CopyParams& p);
 Cost cost(const CopyParams& p);
 void copy_cpu(const CopyParams& p);
+void copy_cuda(const CopyParams& p, Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
 }  // namespace ember::k

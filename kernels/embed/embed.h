@@ -8,6 +8,7 @@
 #pragma once
 
 #include "kernels/base/cost.h"
+#include "kernels/base/stream.h"
 #include "kernels/base/tensor.h"
 
 namespace ember::k {
@@ -19,5 +20,6 @@ struct EmbedParams {
 void validate(const EmbedParams& p);
 Cost cost(const EmbedParams& p);
 void embed_cpu(const EmbedParams& p);
+void embed_cuda(const EmbedParams& p, Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
 }  // namespace ember::k

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "kernels/base/cost.h"
+#include "kernels/base/stream.h"
 #include "kernels/base/tensor.h"
 
 namespace ember::k {
@@ -25,6 +26,8 @@ struct LinearParams {
 void validate(const LinearParams& p);
 Cost cost(const LinearParams& p);
 void linear_cpu(const LinearParams& p);
+void linear_cuda(const LinearParams& p,
+                 Stream stream);  // asynchronous; built without CUDA: kUnsupported
 // The plain form: one fp64 sum per element, rounded once. Judges every other implementation.
 void linear_oracle(const LinearParams& p);
 

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "kernels/base/cost.h"
+#include "kernels/base/stream.h"
 #include "kernels/base/tensor.h"
 
 namespace ember::k {
@@ -33,5 +34,6 @@ struct QkNormRopeParams {
 void validate(const QkNormRopeParams& p);
 Cost cost(const QkNormRopeParams& p);
 void qk_norm_rope_cpu(const QkNormRopeParams& p);
+void qk_norm_rope_cuda(const QkNormRopeParams& p, Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
 }  // namespace ember::k

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "kernels/base/cost.h"
+#include "kernels/base/stream.h"
 #include "kernels/base/tensor.h"
 
 namespace ember::k {
@@ -63,5 +64,6 @@ constexpr uint64_t random_weights_stream(uint64_t seed, std::string_view name) {
 void validate(const RandomWeightsParams& p);
 Cost cost(const RandomWeightsParams& p);
 void random_weights_cpu(const RandomWeightsParams& p);
+void random_weights_cuda(const RandomWeightsParams& p, Stream stream);
 
 }  // namespace ember::k

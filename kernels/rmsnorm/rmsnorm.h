@@ -9,6 +9,7 @@
 #pragma once
 
 #include "kernels/base/cost.h"
+#include "kernels/base/stream.h"
 #include "kernels/base/tensor.h"
 
 namespace ember::k {
@@ -21,5 +22,6 @@ struct RmsNormParams {
 void validate(const RmsNormParams& p);
 Cost cost(const RmsNormParams& p);
 void rmsnorm_cpu(const RmsNormParams& p);
+void rmsnorm_cuda(const RmsNormParams& p, Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
 }  // namespace ember::k

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "kernels/base/cost.h"
+#include "kernels/base/stream.h"
 #include "kernels/base/tensor.h"
 
 namespace ember::k {
@@ -20,5 +21,6 @@ struct SwigluParams {
 void validate(const SwigluParams& p);
 Cost cost(const SwigluParams& p);
 void swiglu_cpu(const SwigluParams& p);
+void swiglu_cuda(const SwigluParams& p, Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
 }  // namespace ember::k

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/attention/attention_cases.h"
+#include "kernels/attention/attention_plan.h"
+#include "kernels/common/device_testing.h"
+
+namespace ember::k::testing {
+namespace {
+
+const std::vector<TensorView*> operands(AttentionParams& p) {
+  return {&p.o, &p.q, &p.k_cache, &p.v_cache};
+}
+
+struct Inputs {
+  TestTensor q, k, v;
+  explicit Inputs(const AttentionCase& c)
+      : q(c.q, {c.T, c.H * c.E}, c.padding),
+        k(c.cache, {c.K, c.S, c.E}),
+        v(c.cache, {c.K, c.S, c.E}) {
+    q.randomise(c.seed * 3 + 1, 3.0f);
+    k.randomise(c.seed * 3 + 2, 2.0f);
+    v.randomise(c.seed * 3 + 3);
+    // What lies behind the last token is NaN, as in a cache that was used before.
+    const int64_t used = c.pos + c.T, size = dtype_bytes(c.cache);
+    for (const TestTensor* t : {&k, &v}) {
+      for (int64_t j = 0; j < c.K; ++j) {
+        std::memset(static_cast<std::byte*>(t->view().data) + (j * c.S + used) * c.E * size, 0xff,
+                    static_cast<size_t>((c.S - used) * c.E * size));
+      }
+    }
+  }
+  AttentionParams params(const AttentionCase& c, const TensorView& o) const {
+    return {o, q, k, v, 1.0f / std::sqrt(static_cast<float>(c.E)), c.pos};
+  }
+};
+
+std::string describe(const AttentionCase& c) {
+  return c.name + " T " + std::to_string(c.T) + " H " + std::to_string(c.H) + " K " +
+         std::to_string(c.K) + " E " + std::to_string(c.E) + " pos " + std::to_string(c.pos) +
+         " q " + dtype_name(c.q) + " cache " + dtype_name(c.cache) + " o " + dtype_name(c.o);
+}
+
+// A score's error scales with E and moves its weight by as much; values are below 1. The tensor
+// core kernels round the weights to 16 bits: with values below 1 and weights that sum to 1 that
+// moves a result by no more than one rounding.
+void check_case(const AttentionCase& c) {
+  SCOPED_TRACE(describe(c));
+  const Inputs in(c);
+  const TestTensor want(DType::kF32, {c.T, c.H * c.E});
+  attention_oracle(in.params(c, want));
+  const TestTensor o(c.o, {c.T, c.H * c.E}, c.padding), again(c.o, {c.T, c.H * c.E}, c.padding);
+  run_on_device(attention_cuda, in.params(c, o), operands);
+  run_on_device(attention_cuda, in.params(c, again), operands);
+  const bool rounds = choose_attention_kernel(in.params(c, o)) != AttentionKernel::kRows;
+  EXPECT_TRUE(
+      close_within(o, doubles(want), 4 * c.E + c.pos + c.T, 1.0, rounds ? epsilon(c.cache) : 0.0));
+  EXPECT_TRUE(o.guards_intact() && in.q.guards_intact() && in.k.guards_intact());
+  EXPECT_TRUE(o.same_bytes(again));
+}
+
+AttentionCase make(int64_t T, int64_t H, int64_t K, int64_t E, int64_t pos, DType t) {
+  AttentionCase c;
+  c.name = "case";
+  c.T = T, c.H = H, c.K = K, c.E = E, c.pos = pos;
+  c.S = pos + T + 5;
+  c.q = c.cache = c.o = t;
+  return c;
+}
+
+TEST(AttentionCuda, EdgesMatchTheOracle) {
+  EMBER_NEEDS_CUDA();
+  for (const AttentionCase& c : attention_edge_cases()) {
+    check_case(c);
+    if (HasFailure()) {
+      return;
+    }
+  }
+}
+
+// Group sizes, tokens and positions around the tiles (16, 64, 128) and chunks of the tensor core
+// kernels; every fifth combination.
+TEST(AttentionCuda, TensorCoreEdges) {
+  EMBER_NEEDS_CUDA();
+  uint64_t i = 0;
+  for (int64_t group : {1, 2, 3, 4, 5, 8, 16}) {
+    for (int64_t T : {1, 2, 3, 5, 8, 15, 16, 17, 31, 33, 64, 127, 129}) {
+      for (int64_t pos : {0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 511, 1000}) {
+        if (++i % 5 != 0) {
+          continue;
+        }
+        AttentionCase c =
+            make(T, 2 * group, 2, i % 2 ? 64 : 128, pos, i % 3 ? DType::kBF16 : DType::kF16);
+        c.o = i % 4 == 0 ? DType::kF32 : c.q;
+        c.padding = i % 7 == 0 ? 8 : 0;
+        c.seed = i;
+        check_case(c);
+        if (HasFailure()) {
+          return;
+        }
+      }
+    }
+  }
+}
+
+TEST(AttentionCuda, PresetShapes) {
+  EMBER_NEEDS_CUDA();
+  for (DType t : {DType::kF16, DType::kBF16}) {
+    for (int64_t T : {1, 2, 37, 200}) {
+      for (AttentionCase c : attention_preset_cases(T, 700, t)) {
+        c.q = c.o = t;
+        check_case(c);
+      }
+    }
+  }
+}
+
+TEST(AttentionCuda, LongCache) {
+  EMBER_NEEDS_CUDA();
+  check_case(make(1, 32, 8, 128, 32767, DType::kBF16));
+  check_case(make(1, 40, 8, 128, 20000, DType::kF16));
+  check_case(make(1, 4, 2, 64, 32000, DType::kF16));
+  check_case(make(100, 4, 1, 128, 8000, DType::kBF16));
+}
+
+// Every length up to several chunks: used blocks, ragged ends, the merge of one to many parts.
+TEST(AttentionCuda, EveryDecodeLength) {
+  EMBER_NEEDS_CUDA();
+  for (int64_t pos = 0; pos < 600; pos += pos < 300 ? 1 : 37) {
+    check_case(make(1, 4, 1, 128, pos, DType::kBF16));
+    if (HasFailure()) {
+      return;
+    }
+  }
+}
+
+// Scores of thousands: the maximum must be taken off first.
+TEST(AttentionCuda, LargeScores) {
+  EMBER_NEEDS_CUDA();
+  for (int64_t T : {1, 40}) {
+    const AttentionCase c = make(T, 2, 1, 64, 200, DType::kF16);
+    const Inputs in(c);
+    TestTensor q(DType::kF16, {c.T, c.H * c.E});
+    q.randomise(7, 4000.0f);
+    const TestTensor want(DType::kF32, {c.T, c.H * c.E}), o(DType::kF32, {c.T, c.H * c.E});
+    AttentionParams p = in.params(c, want);
+    p.q = q;
+    attention_oracle(p);
+    p.o = o;
+    run_on_device(attention_cuda, p, operands);
+    EXPECT_TRUE(close_within(o, doubles(want), 4 * c.E + 240, 4000.0, epsilon(c.cache)));
+  }
+}
+
+// A row's bits depend neither on the rows beside it nor on the chunk it came in, as long as the
+// same kernel serves them.
+TEST(AttentionCuda, SameBitsForAnyChunksOfAPrompt) {
+  EMBER_NEEDS_CUDA();
+  const AttentionCase c = make(120, 8, 2, 128, 70, DType::kBF16);
+  const Inputs in(c);
+  const TestTensor whole(DType::kF32, {c.T, c.H * c.E}), parts(DType::kF32, {c.T, c.H * c.E});
+  run_on_device(attention_cuda, in.params(c, whole), operands);
+  for (int64_t begin = 0; begin < c.T; begin += 30) {
+    AttentionParams p = in.params(c, parts.view().rows(begin, 30));
+    p.q = p.q.rows(begin, 30);
+    p.pos = c.pos + begin;
+    run_on_device(attention_cuda, p, operands);
+  }
+  EXPECT_TRUE(whole.same_bytes(parts));
+}
+
+// The position from device memory gives the bits of the position from the host; one outside the
+// cache writes nothing.
+TEST(AttentionCuda, PositionInMemory) {
+  EMBER_NEEDS_CUDA();
+  Buffer pos(4, Buffer::Fill::kNone, DeviceMirror::device());
+  for (int64_t T : {1, 40}) {
+    for (DType t : {DType::kF32, DType::kBF16}) {
+      const AttentionCase c = make(T, 4, 2, 128, 900, t);
+      const Inputs in(c);
+      for (int32_t at : {900, 0, 130, -1, 946}) {
+        const TestTensor want(DType::kF32, {T, c.H * c.E}), got(DType::kF32, {T, c.H * c.E});
+        AttentionParams p = in.params(c, want);
+        p.pos = at;
+        if (at >= 0 && at + T <= c.S) {
+          run_on_device(attention_cuda, p, operands);
+        }
+        cuda::upload(pos.view(DType::kI32, {1}), &at, test_stream().get());
+        p.o = got;
+        p.pos = -1;
+        p.pos_device = reinterpret_cast<const int32_t*>(pos.data());
+        run_on_device(attention_cuda, p, operands);
+        EXPECT_TRUE(got.same_bytes(want)) << T << " at " << at;
+      }
+    }
+  }
+}
+
+TEST(AttentionCuda, NanInAVisibleRowShows) {
+  EMBER_NEEDS_CUDA();
+  for (int64_t T : {1, 40}) {
+    const AttentionCase c = make(T, 2, 1, 64, 300, DType::kF16);
+    for (bool in_k : {true, false}) {
+      const Inputs in(c);
+      (in_k ? in.k : in.v).view().as<F16>()[10 * 64 + 3].bits = 0x7e00;
+      const TestTensor o(DType::kF32, {c.T, c.H * c.E});
+      run_on_device(attention_cuda, in.params(c, o), operands);
+      const std::vector<float> got = values(o);
+      EXPECT_TRUE(std::isnan(got[3]));
+      EXPECT_EQ(std::isnan(got.back()), in_k);
+    }
+  }
+}
+
+TEST(AttentionCuda, HostMemoryIsRefused) {
+  const AttentionCase c = make(2, 4, 2, 8, 3, DType::kF32);
+  const Inputs in(c);
+  const TestTensor o(DType::kF32, {2, 32});
+  EXPECT_TRUE(
+      throws(ErrorKind::kUnsupported, "attention", [&] { attention_cuda(in.params(c, o), {}); }));
+}
+
+}  // namespace
+}  // namespace ember::k::testing

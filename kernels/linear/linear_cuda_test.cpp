@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/common/device_testing.h"
+#include "kernels/linear/linear_cases.h"
+#include "kernels/linear/linear_plan.h"
+
+namespace ember::k::testing {
+namespace {
+
+const std::vector<TensorView*> operands(LinearParams& p) {
+  return {&p.y, &p.x, &p.w};
+}
+
+std::string describe(const LinearCase& c) {
+  return c.name + " T " + std::to_string(c.T) + " N " + std::to_string(c.N) + " K " +
+         std::to_string(c.K) + " x " + dtype_name(c.x) + " w " + dtype_name(c.w) + " y " +
+         dtype_name(c.y) + (c.accumulate ? " +=" : "") + " padding " + std::to_string(c.padding);
+}
+
+struct Inputs {
+  TestTensor x, w;
+  explicit Inputs(const LinearCase& c)
+      : x(c.x, {c.T, c.K}, c.padding), w(c.w, {c.N, c.K}, c.padding) {
+    x.randomise(c.seed * 3 + 1);
+    w.randomise(c.seed * 3 + 2);
+  }
+  static TestTensor result(const LinearCase& c, DType dtype) {
+    TestTensor y(dtype, {c.T, c.N}, c.padding);
+    if (c.accumulate) {
+      y.randomise(c.seed * 3 + 3);
+    }
+    return y;
+  }
+  LinearParams params(const LinearCase& c, const TestTensor& y) const {
+    return {y, x, w, c.alpha, c.accumulate};
+  }
+};
+
+void check_case(const LinearCase& c) {
+  SCOPED_TRACE(describe(c));
+  const Inputs in(c);
+  const TestTensor want = in.result(c, DType::kF32);
+  linear_oracle(in.params(c, want));
+  const TestTensor y = in.result(c, c.y), again = in.result(c, c.y);
+  run_on_device(linear_cuda, in.params(c, y), operands);
+  run_on_device(linear_cuda, in.params(c, again), operands);
+  const double product = c.alpha * rms(in.x) * rms(in.w) * std::sqrt(static_cast<double>(c.K));
+  const double typical = product + (c.accumulate ? 1.0 / std::sqrt(c.K) : 0.0);
+  EXPECT_TRUE(close(y, doubles(want), c.K, typical));
+  EXPECT_TRUE(y.guards_intact() && in.x.guards_intact() && in.w.guards_intact());
+  EXPECT_TRUE(y.same_bytes(again));
+}
+
+TEST(LinearCuda, EdgesMatchTheOracle) {
+  EMBER_NEEDS_CUDA();
+  for (const LinearCase& c : linear_edge_cases()) {
+    check_case(c);
+    if (HasFailure()) {
+      return;
+    }
+  }
+}
+
+TEST(LinearCuda, OneTokenOfEveryModel) {
+  EMBER_NEEDS_CUDA();
+  for (DType w : {DType::kF16, DType::kBF16}) {
+    for (DType x : {DType::kF32, w}) {
+      for (LinearCase c : linear_preset_cases(1, w, 1031)) {
+        c.x = x;
+        check_case(c);
+      }
+    }
+  }
+}
+
+TEST(LinearCuda, ManyTokensOfEveryModel) {
+  EMBER_NEEDS_CUDA();
+  for (DType t : {DType::kF16, DType::kBF16}) {
+    for (int64_t T : {2, 19, 130}) {
+      for (LinearCase c : linear_preset_cases(T, t, 264)) {
+        c.x = t;
+        c.y = c.accumulate || T == 19 ? DType::kF32 : t;
+        check_case(c);
+      }
+    }
+  }
+}
+
+// Every tile shape of the GEMV kernel: rows that end inside a group of lanes, a tile that is moved
+// up, several windows of tiles, every dtype of x and y.
+TEST(LinearCuda, GemvShapes) {
+  EMBER_NEEDS_CUDA();
+  uint64_t seed = 0;
+  for (int64_t K : {8, 16, 168, 256, 264, 640, 5120, 5128, 8192, 8200, 9728, 12288, 12296, 20480}) {
+    for (int64_t N : {8, 9, 15, 131, 1057, 2200}) {
+      LinearCase c;
+      c.name = "gemv";
+      c.T = 1;
+      c.N = N;
+      c.K = K;
+      c.w = seed % 2 ? DType::kF16 : DType::kBF16;
+      c.x = kFloatDTypes[seed % 3];
+      c.y = kFloatDTypes[seed / 2 % 3];
+      c.accumulate = c.y == DType::kF32 && seed % 4 < 2;
+      c.alpha = seed % 5 == 0 ? 8.0f : 1.0f;
+      c.padding = seed % 7 == 0 ? 8 : 0;
+      c.seed = ++seed;
+      const Inputs in(c);
+      EXPECT_EQ(choose_linear_kernel(in.params(c, in.result(c, c.y))), LinearKernel::kGemv);
+      check_case(c);
+    }
+  }
+  LinearCase windows;
+  windows.name = "windows";
+  windows.T = 1, windows.N = 17503, windows.K = 4096;
+  windows.x = windows.w = DType::kBF16;
+  check_case(windows);
+}
+
+// y is a column slice of a wider buffer; x has rows apart. What lies between stays.
+TEST(LinearCuda, ColumnSliceLeavesTheRestAlone) {
+  EMBER_NEEDS_CUDA();
+  for (int64_t T : {1, 9}) {
+    TestTensor x(DType::kBF16, {T, 40}, 8), w(DType::kBF16, {16, 40}), wide(DType::kF32, {T, 48});
+    x.randomise(1);
+    w.randomise(2);
+    run_on_device(linear_cuda, {wide.view().cols(16, 16), x, w}, operands);
+    const std::vector<float> v = values(wide);
+    for (size_t i = 0; i < v.size(); ++i) {
+      EXPECT_EQ(std::isnan(v[i]), i % 48 < 16 || i % 48 >= 32) << i;
+    }
+    EXPECT_TRUE(wide.guards_intact());
+  }
+}
+
+TEST(LinearCuda, NanInOneWeightRowStaysInItsColumn) {
+  EMBER_NEEDS_CUDA();
+  for (int64_t T : {1, 20}) {
+    LinearCase c;
+    c.T = T, c.N = 40, c.K = 304;
+    c.x = c.w = DType::kF16;
+    const Inputs in(c);
+    in.w.view().as<F16>()[7 * c.K + 5].bits = 0x7e00;
+    const TestTensor y = in.result(c, DType::kF32);
+    run_on_device(linear_cuda, in.params(c, y), operands);
+    const std::vector<float> v = values(y);
+    for (size_t i = 0; i < v.size(); ++i) {
+      EXPECT_EQ(std::isnan(v[i]), i % 40 == 7) << i;
+    }
+  }
+}
+
+// Needs no GPU: the cut of every matrix covers it and fits the limits of a block.
+TEST(LinearPlan, GemvCoversEveryShape) {
+  for (int sms : {1, 46, 80, 108, 128, 132}) {
+    for (int64_t K = 8; K <= kGemvMaxK; K += 8) {
+      for (int64_t N : {8, 1024, 151936}) {
+        const GemvPlan p = plan_gemv(N, K, sms);
+        ASSERT_GE(int64_t{p.vectors} * p.k_warps * 256, K) << p.str();
+        ASSERT_LE(p.threads(), gemv_max_threads(p.vectors)) << p.str();
+        ASSERT_EQ(p.rows, gemv_rows(p.vectors));
+        ASSERT_GE(N, p.rows);
+        ASSERT_TRUE(p.window >= 2 && p.window % 2 == 0) << p.str();
+        ASSERT_EQ(p.shared_bytes, p.window * p.groups * p.rows * p.k_warps * 4);
+        ASSERT_LE(p.shared_bytes, 48 * 1024) << p.str();
+        ASSERT_LE(p.blocks, sms);
+      }
+    }
+  }
+}
+
+TEST(LinearCuda, HostMemoryIsRefused) {
+  const TestTensor x(DType::kF32, {2, 8}), w(DType::kF32, {4, 8}), y(DType::kF32, {2, 4});
+  EXPECT_TRUE(throws(ErrorKind::kUnsupported, "linear", [&] { linear_cuda({y, x, w}, {}); }));
+}
+
+}  // namespace
+}  // namespace ember::k::testing

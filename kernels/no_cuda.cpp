@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Linked instead of the .cu files of the ops in a build without CUDA.
+#include "kernels/argmax/argmax.h"
+#include "kernels/attention/attention.h"
+#include "kernels/base/error.h"
+#include "kernels/copy/copy.h"
+#include "kernels/embed/embed.h"
+#include "kernels/linear/linear.h"
+#include "kernels/qk_norm_rope/qk_norm_rope.h"
+#include "kernels/random_weights/random_weights.h"
+#include "kernels/rmsnorm/rmsnorm.h"
+#include "kernels/swiglu/swiglu.h"
+
+namespace ember::k {
+namespace {
+
+[[noreturn]] void no_cuda(const char* op) {
+  fail(ErrorKind::kUnsupported, op, ": built without CUDA");
+}
+
+}  // namespace
+
+void argmax_cuda(const ArgmaxParams&, Stream) {
+  no_cuda("argmax");
+}
+void attention_cuda(const AttentionParams&, Stream) {
+  no_cuda("attention");
+}
+void copy_cuda(const CopyParams&, Stream) {
+  no_cuda("copy");
+}
+void embed_cuda(const EmbedParams&, Stream) {
+  no_cuda("embed");
+}
+void linear_cuda(const LinearParams&, Stream) {
+  no_cuda("linear");
+}
+void qk_norm_rope_cuda(const QkNormRopeParams&, Stream) {
+  no_cuda("qk_norm_rope");
+}
+void random_weights_cuda(const RandomWeightsParams&, Stream) {
+  no_cuda("random_weights");
+}
+void rmsnorm_cuda(const RmsNormParams&, Stream) {
+  no_cuda("rmsnorm");
+}
+void swiglu_cuda(const SwigluParams&, Stream) {
+  no_cuda("swiglu");
+}
+
+}  // namespace ember::k
