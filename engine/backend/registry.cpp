@@ -6,9 +6,14 @@
 #include <limits>
 
 #include "engine/backend/cpu_backend.h"
+#include "engine/backend/cuda_backend.h"
 
 namespace ember {
 namespace {
+
+// What the kernels and libraries of a stage take beside the plan: a library workspace of 32 MB,
+// partial results of attention, code that is loaded at first use.
+constexpr int64_t kCudaReserveBytes = int64_t{256} << 20;
 
 // The first integer of a file, or -1.
 int64_t read_number(const char* path) {
@@ -54,8 +59,13 @@ std::unique_ptr<IBackend> make_backend(DeviceId device, const std::string& dtype
                       : "this machine has " + std::to_string(gpus.size()) + " CUDA devices",
          "; use --devices cpu to run on the CPU");
   }
-  fail(ErrorKind::kNoDevice, "--devices ", device.index,
-       ": this build computes on the CPU only; use --devices cpu");
+  if (dtype != "auto" && dtype != "bf16" && dtype != "fp16" && dtype != "fp32") {
+    fail(ErrorKind::kUsage, "--dtype ", dtype, ": a CUDA device computes in bf16 (the default), ",
+         "fp16 or fp32");
+  }
+  return make_cuda_backend(device, dtype == "fp16"   ? DType::kF16
+                                   : dtype == "fp32" ? DType::kF32
+                                                     : DType::kBF16);
 }
 
 int64_t available_bytes(DeviceId device) {
@@ -64,7 +74,7 @@ int64_t available_bytes(DeviceId device) {
   }
   for (const CudaDeviceInfo& gpu : cuda_devices()) {
     if (gpu.index == device.index) {
-      return gpu.free_bytes;
+      return std::max<int64_t>(0, gpu.free_bytes - kCudaReserveBytes);
     }
   }
   return 0;

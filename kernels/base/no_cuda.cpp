@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linked instead of the .cu files of kernels/base in a build without CUDA.
+#include "kernels/base/cuda_graph.h"
 #include "kernels/base/cuda_memory.h"
 #include "kernels/base/device.h"
 #include "kernels/base/error.h"
@@ -78,6 +79,13 @@ void Event::synchronize() const {
 }
 float Event::elapsed_ms(const Event&) const {
   no_cuda("event");
+}
+CudaGraph::CudaGraph(Stream, const std::function<void()>&) {
+  no_cuda("graph");
+}
+CudaGraph::~CudaGraph() {}
+void CudaGraph::launch(Stream) {
+  no_cuda("graph");
 }
 
 }  // namespace ember

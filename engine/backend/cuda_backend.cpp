@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/backend/cuda_backend.h"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "engine/backend/pinned_staging.h"
+#include "kernels/base/buffer.h"
+#include "kernels/base/cuda_graph.h"
+#include "kernels/base/cuda_memory.h"
+#include "kernels/copy/copy.h"
+
+namespace ember {
+namespace {
+
+constexpr int64_t kSlotBytes = int64_t{16} << 20;
+constexpr int kSlots = 4;
+constexpr int kHopper = 9;  // compute capability from which kernels of a stream may overlap
+
+const CudaDeviceInfo device_info(DeviceId device) {
+  for (const CudaDeviceInfo& gpu : cuda_devices()) {
+    if (gpu.index == device.index) {
+      return gpu;
+    }
+  }
+  fail(ErrorKind::kNoDevice, "CUDA device ", device.index, " cannot be used");
+}
+
+// What a recorded step depends on besides its position: the memory it works in.
+using GraphKey = std::tuple<const void*, const void*, int64_t, const void*, const void*, bool>;
+
+GraphKey graph_key(const StageArgs& a, bool head, int64_t first_row) {
+  const bool layers = !a.weights.layers.empty();
+  return {layers ? a.cache.k(0).data : nullptr,
+          a.work.x.data,
+          a.cache.capacity() * 2 + first_row,
+          a.rope.cos.data,
+          a.weights.layers.data(),
+          head};
+}
+
+class CudaBackend : public IBackend {
+ public:
+  CudaBackend(DeviceId device, DType dtype)
+      : device_(device),
+        dtype_(dtype),
+        info_(device_info(device)),
+        stream_(device),
+        staging_(device, kSlotBytes, kSlots),
+        position_(sizeof(int32_t), Buffer::Fill::kZero, device, "position") {}
+
+  ~CudaBackend() override { graphs_.clear(); }
+
+  std::string name() const override { return "cuda"; }
+  DeviceId device() const override { return device_; }
+  DType activation_dtype() const override { return dtype_; }
+  DType cache_dtype() const override { return dtype_; }
+
+  Memory allocate(int64_t bytes) override {
+    auto buffer = std::make_shared<Buffer>(bytes, Buffer::Fill::kNone, device_, "device memory");
+    return Memory(buffer, buffer->data());
+  }
+
+  TensorView place(const TensorView& host) override {
+    return place_rows({host}, host.shape, host.shape.rank() < 2 ? host.dtype : dtype_);
+  }
+
+  Linear place_linear(const std::vector<TensorView>& blocks) override {
+    int64_t rows = 0;
+    for (const TensorView& b : blocks) {
+      rows += b.shape[0];
+    }
+    Linear w;
+    w.blocks[w.count++] = place_rows(blocks, {rows, blocks.at(0).shape[1]}, dtype_);
+    return w;
+  }
+
+  void upload(const TensorView& to, const void* host) override {
+    if (to.dense()) {
+      staging_.upload(to.data, host, to.bytes(), stream_.get());
+    } else {
+      cuda::upload(to, host, stream_.get());
+    }
+  }
+
+  void download(const TensorView& from, void* host) override {
+    if (from.dense()) {
+      staging_.download(host, from.data, from.bytes(), stream_.get());
+    } else {
+      cuda::download(from, host, stream_.get());
+    }
+  }
+
+  void receive(const TensorView& to, const TensorView& from, IBackend& sender) override {
+    EMBER_CHECK(to.shape == from.shape && to.dtype == from.dtype && to.dense() && from.dense(),
+                "hop from ", from.shape.str(), " to ", to.shape.str());
+    sender.synchronize();
+    if (from.device.kind == DeviceKind::kCuda) {
+      cuda::copy_peer_async(to.data, device_.index, from.data, from.device.index, to.bytes(),
+                            stream_.get());
+      ember::synchronize(stream_.get());  // the sender may write `from` again
+    } else {
+      upload(to, from.data);
+    }
+  }
+
+  void synchronize() override { ember::synchronize(stream_.get()); }
+
+  void embed(const k::EmbedParams& p) override { k::embed_cuda(p, stream()); }
+  void rmsnorm(const k::RmsNormParams& p) override { k::rmsnorm_cuda(p, stream()); }
+  void linear(const k::LinearParams& p) override { k::linear_cuda(p, stream()); }
+  void swiglu(const k::SwigluParams& p) override { k::swiglu_cuda(p, stream()); }
+  void qk_norm_rope(const k::QkNormRopeParams& p) override {
+    k::qk_norm_rope_cuda(positioned(p), stream());
+  }
+  void attention(const k::AttentionParams& p) override {
+    k::attention_cuda(positioned(p), stream());
+  }
+
+  void run_stage(const StageArgs& a) override {
+    if (a.tokens != 1) {
+      IBackend::run_stage(a);
+      return;
+    }
+    const int32_t position = static_cast<int32_t>(a.pos);
+    upload(position_.view(DType::kI32, {1}), &position);
+    replay(graph_key(a, false, 0), [&] { IBackend::run_stage(a); });
+  }
+
+  void run_head(const StageArgs& a, int64_t first_row, int64_t rows) override {
+    if (rows != 1 || a.tokens != 1) {
+      IBackend::run_head(a, first_row, rows);
+      return;
+    }
+    replay(graph_key(a, true, first_row), [&] { IBackend::run_head(a, first_row, rows); });
+  }
+
+ private:
+  // Outside a recording the position comes from the host; inside, it lies in device memory, so that
+  // one recording serves every position.
+  template <class P>
+  P positioned(P p) const {
+    if (recording_) {
+      p.pos_device = reinterpret_cast<const int32_t*>(position_.data());
+      p.pos = 0;
+    }
+    return p;
+  }
+
+  Stream stream() const {
+    Stream s = stream_.get();
+    s.overlap = recording_ && info_.cc_major >= kHopper;
+    return s;
+  }
+
+  // The first time under a key runs the work as it is, so that kernels are loaded and scratch has
+  // its size; the second time records it.
+  void replay(const GraphKey& key, const std::function<void()>& work) {
+    auto found = std::find_if(graphs_.begin(), graphs_.end(),
+                              [&](const Recorded& r) { return r.key == key; });
+    if (found == graphs_.end()) {
+      work();
+      if (graphs_.size() >= kMaxGraphs) {
+        ember::synchronize(stream_.get());
+        graphs_.pop_front();
+      }
+      graphs_.push_back({key, nullptr});
+      return;
+    }
+    if (found->graph == nullptr) {
+      recording_ = true;
+      try {
+        found->graph = std::make_unique<CudaGraph>(stream_.get(), work);
+      } catch (...) {
+        recording_ = false;
+        throw;
+      }
+      recording_ = false;
+    }
+    found->graph->launch(stream_.get());
+  }
+
+  // Blocks of rows, one after another, in new device memory that lives as long as the backend.
+  TensorView place_rows(const std::vector<TensorView>& blocks, const Shape& shape, DType dtype) {
+    placed_.emplace_back(shape.numel() * dtype_bytes(dtype), Buffer::Fill::kNone, device_,
+                         "weights");
+    const TensorView all = placed_.back().view(dtype, shape);
+    int64_t at = 0;  // elements
+    for (const TensorView& b : blocks) {
+      EMBER_CHECK(b.dense() && b.shape.last() == shape.last(), "weights ", b.shape.str(), " for ",
+                  shape.str());
+      place_elements(static_cast<std::byte*>(all.data) + at * dtype_bytes(dtype), dtype, b);
+      at += b.numel();
+    }
+    EMBER_CHECK(at == shape.numel(), "placed ", at, " elements of ", shape.str());
+    return all;
+  }
+
+  void place_elements(std::byte* to, DType dtype, const TensorView& host) {
+    if (host.dtype == dtype) {
+      staging_.upload(to, host.data, host.bytes(), stream_.get());
+      return;
+    }
+    if (converting_.bytes() == 0) {
+      converting_ = Buffer(kSlotBytes, Buffer::Fill::kNone, device_, "weight conversion");
+    }
+    const int64_t from_size = dtype_bytes(host.dtype), to_size = dtype_bytes(dtype);
+    staging_.upload_pieces(
+        converting_.data(), host.data, host.bytes(), stream_.get(),
+        [&](int64_t offset, int64_t bytes) {
+          const Shape piece{bytes / from_size};
+          k::copy_cuda({TensorView(to + offset / from_size * to_size, dtype, piece, device_),
+                        converting_.view(host.dtype, piece)},
+                       stream_.get());
+        });
+  }
+
+  static constexpr size_t kMaxGraphs = 8;
+  struct Recorded {
+    GraphKey key;
+    std::unique_ptr<CudaGraph> graph;  // null until the work has run once
+  };
+
+  DeviceId device_;
+  DType dtype_;
+  CudaDeviceInfo info_;
+  OwnedStream stream_;
+  PinnedStaging staging_;
+  Buffer position_;
+  Buffer converting_;
+  std::deque<Buffer> placed_;
+  std::deque<Recorded> graphs_;
+  bool recording_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<IBackend> make_cuda_backend(DeviceId device, DType dtype) {
+  return std::make_unique<CudaBackend>(device, dtype);
+}
+
+}  // namespace ember
