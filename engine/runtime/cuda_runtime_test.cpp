@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole engine on a CUDA device, judged by the CPU backend's fp32.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdio>
+
+#include "engine/backend/forwarding_backend.h"
+#include "engine/runtime/runtime.h"
+
+namespace ember {
+namespace {
+
+#define EMBER_NEEDS_CUDA()               \
+  do {                                   \
+    std::string why;                     \
+    if (cuda_devices(&why).empty()) {    \
+      GTEST_SKIP() << "no GPU: " << why; \
+    }                                    \
+  } while (false)
+
+const DeviceId kCpu{};
+const DeviceId kGpu{DeviceKind::kCuda, 0};
+
+using Rows = std::vector<std::vector<float>>;
+
+std::vector<int32_t> prompt(int64_t n, int64_t vocab, uint32_t seed = 7) {
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < n; ++i) {
+    seed = seed * 1664525u + 1013904223u;
+    ids.push_back(static_cast<int32_t>((seed >> 8) % vocab));
+  }
+  return ids;
+}
+
+std::shared_ptr<const IWeightSource> tiny() {
+  static const auto source = open_weights("random:tiny:bf16");
+  return source;
+}
+
+std::shared_ptr<const IWeightSource> odd() {
+  static const auto source = open_weights(std::string(EMBER_SOURCE_DIR) + "/golden/models/odd");
+  return source;
+}
+
+RuntimeOptions options(std::vector<DeviceId> devices, const std::string& dtype = "auto") {
+  RuntimeOptions o;
+  o.devices = std::move(devices);
+  o.dtype = dtype;
+  o.context = 400;
+  return o;
+}
+
+std::vector<float> copy(const TensorView& v) {
+  const float* p = v.as<float>();
+  return std::vector<float>(p, p + v.numel());
+}
+
+// Logits of every position: `prefill` tokens in chunks, the rest one at a time.
+Rows all_logits(const std::shared_ptr<const IWeightSource>& source, const RuntimeOptions& o,
+                const std::vector<int32_t>& ids, int64_t prefill) {
+  const auto runtime = make_runtime(source, o);
+  const auto session = runtime->new_session(static_cast<int64_t>(ids.size()) + 5);
+  Rows rows(ids.size());
+  PrefillOptions p;
+  p.all_logits = true;
+  p.on_logits = [&](int64_t first, const TensorView& v) {
+    for (int64_t r = 0; r < v.shape[0]; ++r) {
+      rows.at(first + r) = copy(v.rows(r, 1));
+    }
+  };
+  runtime->prefill(*session, ids.data(), prefill, p);
+  for (size_t i = prefill; i < ids.size(); ++i) {
+    rows[i] = copy(runtime->decode(*session, ids[i]));
+  }
+  return rows;
+}
+
+double relative_l2(const Rows& got, const Rows& want) {
+  double error = 0, norm = 0;
+  for (size_t t = 0; t < want.size(); ++t) {
+    for (size_t i = 0; i < want[t].size(); ++i) {
+      error += std::pow(static_cast<double>(got[t][i]) - want[t][i], 2);
+      norm += std::pow(static_cast<double>(want[t][i]), 2);
+    }
+  }
+  return std::sqrt(error / norm);
+}
+
+// A few roundings' worth of the dtype: the error of a forward pass through a handful of layers.
+double allowed(const std::string& dtype) {
+  return dtype == "fp32" ? 1e-5 : 6 * std::ldexp(1.0, dtype == "fp16" ? -11 : -8);
+}
+
+TEST(CudaRuntime, AgreesWithTheCpu) {
+  EMBER_NEEDS_CUDA();
+  for (const auto& source : {tiny(), odd()}) {
+    const auto ids = prompt(330, source->config().shape.V);
+    for (int64_t prefill : {1, 30, 300}) {
+      const std::vector<int32_t> part(ids.begin(), ids.begin() + prefill + 30);
+      const Rows want = all_logits(source, options({kCpu}), part, prefill);
+      for (const char* dtype : {"fp32", "fp16", "bf16"}) {
+        const double error =
+            relative_l2(all_logits(source, options({kGpu}, dtype), part, prefill), want);
+        EXPECT_TRUE(error <= allowed(dtype))
+            << source->description() << " " << dtype << " prefill " << prefill << ": " << error;
+        std::fprintf(stderr, "%s %s prefill %d: relative L2 %.3g\n", source->description().c_str(),
+                     dtype, static_cast<int>(prefill), error);
+      }
+    }
+  }
+}
+
+// A decorator that passes everything on: the decoder then runs op by op, without graphs.
+TEST(CudaRuntime, GraphsEqualTheirOpsToTheBit) {
+  EMBER_NEEDS_CUDA();
+  for (const auto& source : {tiny(), odd()}) {
+    const auto ids = prompt(200, source->config().shape.V);
+    RuntimeOptions plain = options({kGpu});
+    plain.decorate = [](std::unique_ptr<IBackend> b, int64_t) -> std::unique_ptr<IBackend> {
+      return std::make_unique<ForwardingBackend>(std::move(b));
+    };
+    for (int64_t prefill : {1, 120}) {
+      EXPECT_EQ(all_logits(source, options({kGpu}), ids, prefill),
+                all_logits(source, plain, ids, prefill));
+    }
+  }
+}
+
+TEST(CudaRuntime, StagesAndRepeatsAreBitEqual) {
+  EMBER_NEEDS_CUDA();
+  const auto ids = prompt(90, tiny()->config().shape.V);
+  const Rows one = all_logits(tiny(), options({kGpu}), ids, 60);
+  EXPECT_EQ(all_logits(tiny(), options({kGpu}), ids, 60), one);
+  EXPECT_EQ(all_logits(tiny(), options({kGpu, kGpu}), ids, 60), one);
+  EXPECT_EQ(all_logits(tiny(), options({kGpu, kGpu, kGpu, kGpu}), ids, 60), one);
+}
+
+// Two sessions in turns: recorded steps must not mix up their caches.
+TEST(CudaRuntime, SessionsDoNotDisturbEachOther) {
+  EMBER_NEEDS_CUDA();
+  const auto runtime = make_runtime(tiny(), options({kGpu}));
+  const auto a = prompt(40, runtime->config().shape.V, 1);
+  const auto b = prompt(40, runtime->config().shape.V, 2);
+  const auto alone = [&](const std::vector<int32_t>& ids) {
+    const auto s = runtime->new_session(64);
+    runtime->prefill(*s, ids.data(), 20);
+    std::vector<float> last;
+    for (size_t i = 20; i < ids.size(); ++i) {
+      last = copy(runtime->decode(*s, ids[i]));
+    }
+    return last;
+  };
+  const auto want_a = alone(a), want_b = alone(b);
+  const auto sa = runtime->new_session(64), sb = runtime->new_session(64);
+  runtime->prefill(*sa, a.data(), 20);
+  runtime->prefill(*sb, b.data(), 20);
+  std::vector<float> got_a, got_b;
+  for (size_t i = 20; i < a.size(); ++i) {
+    got_a = copy(runtime->decode(*sa, a[i]));
+    got_b = copy(runtime->decode(*sb, b[i]));
+  }
+  EXPECT_EQ(got_a, want_a);
+  EXPECT_EQ(got_b, want_b);
+}
+
+TEST(CudaRuntime, TruncateForgets) {
+  EMBER_NEEDS_CUDA();
+  const auto runtime = make_runtime(tiny(), options({kGpu}));
+  const auto ids = prompt(40, runtime->config().shape.V, 3);
+  const auto other = prompt(40, runtime->config().shape.V, 4);
+  const auto decode_rest = [&](Session& s) {
+    std::vector<float> last;
+    for (size_t i = 20; i < ids.size(); ++i) {
+      last = copy(runtime->decode(s, ids[i]));
+    }
+    return last;
+  };
+  const auto fresh = runtime->new_session(64);
+  runtime->prefill(*fresh, ids.data(), 20);
+  const auto want = decode_rest(*fresh);
+  const auto reused = runtime->new_session(64);
+  runtime->prefill(*reused, ids.data(), 20);
+  runtime->prefill(*reused, other.data(), 40);
+  reused->truncate(20);
+  EXPECT_EQ(decode_rest(*reused), want);
+}
+
+TEST(CudaRuntime, TooLittleMemoryIsRefused) {
+  EMBER_NEEDS_CUDA();
+  RuntimeOptions o = options({kGpu});
+  o.mem_limit = 1 << 20;
+  try {
+    make_runtime(tiny(), o);
+    FAIL() << "nothing thrown";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kOutOfMemory) << e.what();
+  }
+}
+
+}  // namespace
+}  // namespace ember
