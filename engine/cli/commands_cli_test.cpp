@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands beside generate and chat, and what holds for all of them.
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -101,6 +103,25 @@ TEST(LogitsCli, BadIdsAreNamedByPosition) {
   EXPECT_EQ(logits(out.path, {}).exit_code, 2);
   EXPECT_EQ(logits(out.path, {"--ids", "1", "--decode-from", "2"}).exit_code, 2);
   EXPECT_EQ(logits("/nonexistent/out", {"--ids", "1"}).exit_code, 4);
+}
+
+TEST(LogitsCli, InterruptionLeavesNoFile) {
+  TempFile out;
+  std::remove(out.path.c_str());
+  std::string ids = "1";
+  for (int i = 0; i < 4000; ++i) {
+    ids += ",1";
+  }
+  ProcessOptions options;
+  options.during = [](int pid) {
+    usleep(300000);
+    kill(pid, SIGINT);
+  };
+  const ProcessResult r = run_ember({"logits", "-m", "random:tiny", "--devices", "cpu", "--ids",
+                                     ids, "-o", out.path, "--decode-from", "1"},
+                                    options);
+  EXPECT_EQ(r.exit_code, 130) << r.err;
+  EXPECT_NE(access(out.path.c_str(), F_OK), 0);
 }
 
 TEST(DevicesCli, JsonNamesTheCpu) {

@@ -8,6 +8,8 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
+#include "engine/cli/help.h"
+#include "engine/cli/signals.h"
 #include "engine/core/version.h"
 #include "kernels/base/env.h"
 #include "kernels/base/error.h"
@@ -77,11 +79,16 @@ int parse_error(const CLI::App& app, const std::string& command, const CLI::Pars
                 (guess.empty() ? "" : "; did you mean " + guess + "?");
     }
   }
+  const size_t twice = message.find(": At Most 1 required but received");
+  if (twice != std::string::npos) {
+    message = message.substr(0, twice) + " is given more than once";
+  }
   return usage_error(message + " (`ember " + command + " --help` lists the options)");
 }
 
 int run_command(const CommandEntry& entry, const std::vector<std::string>& args) {
   CLI::App app{entry.about, "ember " + entry.name};
+  app.formatter(help_formatter());
   CommandFn run = entry.add(app);
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
@@ -202,6 +209,9 @@ int dispatch(const std::vector<CommandEntry>& commands, const std::vector<std::s
       std::fprintf(stderr, "ember: %s\n", kReportHint);
     }
     return exit_code(e.kind());
+  } catch (const Interrupted& e) {
+    std::fprintf(stderr, "ember: interrupted\n");
+    return e.exit_code();
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr,
                  "ember: out of memory: the system refused an allocation; use a smaller -c, a "

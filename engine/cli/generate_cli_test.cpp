@@ -163,7 +163,9 @@ TEST(GenerateCli, ConfigFileGivesFlags) {
 }
 
 TEST(GenerateCli, AValueGivenTwiceIsAMistake) {
-  EXPECT_EQ(odd({"-n", "1", "-n", "2"}).exit_code, 2);
+  const ProcessResult r = odd({"-n", "1", "-n", "2"});
+  EXPECT_EQ(r.exit_code, 2);
+  EXPECT_TRUE(contains(r.err, "more than once")) << r.err;
 }
 
 TEST(GenerateCli, UsageErrorsExitTwoAndHint) {

@@ -103,16 +103,10 @@ SafetensorsWriter make_writer(const Flags& flags, const ModelShape& shape, int64
                             {"model", source.description()}});
 }
 
-void stop_if_signalled() {
-  if (SignalGuard::pending() != 0) {
-    fail(ErrorKind::kUsage, "interrupted");  // replaced by run_logits's exit code
-  }
-}
-
 void feed(IRuntime& runtime, Session& session, const std::vector<int32_t>& ids, int64_t prefilled,
           SafetensorsWriter& writer) {
   const auto write = [&writer](int64_t, const TensorView& rows) {
-    stop_if_signalled();
+    SignalGuard::check();
     writer.append("logits", rows.data, rows.bytes());
   };
   const auto total = static_cast<int64_t>(ids.size());
@@ -154,15 +148,7 @@ int run_logits(const Flags& flags) {
   const auto runtime = make_runtime(source, options);
   verbose(runtime->device_map().str());
   const auto session = runtime->new_session(tokens);
-  try {
-    feed(*runtime, *session, ids, prefilled, writer);
-  } catch (const Error&) {
-    if (SignalGuard::pending() != 0) {
-      notice("interrupted: ", flags.output, " was not written");
-      return 128 + SignalGuard::pending();
-    }
-    throw;
-  }
+  feed(*runtime, *session, ids, prefilled, writer);
   writer.finish();
   notice("wrote ", flags.output, ": logits ", Shape{tokens, shape.V}.str(),
          flags.hidden

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/cli/model.h"
 
+#include "engine/cli/signals.h"
 #include "engine/core/clock.h"
 #include "engine/core/log.h"
 
@@ -37,6 +38,7 @@ LoadedRuntime load_runtime(const Model& model, RuntimeOptions options) {
   const double start = now_seconds();
   ProgressBar bar("loading", "GiB");
   options.on_load = [&bar](int64_t done, int64_t total) {
+    SignalGuard::check();
     constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
     bar.update(static_cast<double>(done) / kGib, static_cast<double>(total) / kGib);
   };

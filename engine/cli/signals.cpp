@@ -38,6 +38,11 @@ SignalGuard::~SignalGuard() {
 int SignalGuard::pending() {
   return g_pending;
 }
+void SignalGuard::check() {
+  if (g_pending != 0) {
+    throw Interrupted(g_pending);
+  }
+}
 void SignalGuard::clear() {
   g_pending = 0;
 }

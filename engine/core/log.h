@@ -18,7 +18,8 @@ bool log_color();  // for stderr
 bool stderr_is_tty();
 bool stdout_is_tty();
 
-// One line "ember: TEXT". A notice shows unless quiet; verbose lines only with -v; a warning always.
+// One line "ember: TEXT". A notice shows unless quiet; verbose lines only with -v; a warning
+// always.
 void write_notice(const std::string& text);
 void write_verbose(const std::string& text);
 void write_warning(const std::string& text);
