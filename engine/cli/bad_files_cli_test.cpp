@@ -72,6 +72,24 @@ TEST(BadFilesCli, TokenizeRefusesEveryBadTokenizer) {
   expect_refused(bad_tokenizer_files(), "tokenize -m ", " -p hi");
 }
 
+// The bare form, which loads the model and generates.
+TEST(BadFilesCli, GenerateRefusesEveryOne) {
+  std::vector<BadFile> all = all_bad_files();
+  for (const BadFile& bad : bad_tokenizer_files()) {
+    all.push_back(bad);
+  }
+  expect_refused(all, "--devices cpu -n 1 -p hi -m ", "");
+}
+
+TEST(BadFilesCli, GenerateAcceptsTheGoodOne) {
+  for (const bool sharded : {false, true}) {
+    const TemporaryDirectory dir;
+    write_good_model(dir.path(), sharded);
+    const Result r = run("--devices cpu -n 1 -p hi -m " + dir.path(), true);
+    EXPECT_EQ(r.code, 0) << r.out;
+  }
+}
+
 TEST(BadFilesCli, InspectAcceptsTheGoodOne) {
   for (const bool sharded : {false, true}) {
     const TemporaryDirectory dir;
