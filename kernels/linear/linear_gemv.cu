@@ -8,6 +8,11 @@
 // transposing shuffle, then over warps through shared memory once a window of tiles. One owner a
 // row and a fixed order of summation: results repeat bit by bit, and accumulate needs no atomics.
 // The first tile is fetched before the wait for the previous kernel.
+//
+// H100 80GB HBM3, bf16, all matrices of one step against a read-only kernel (3.11 TB/s): 0.6B 70 %,
+// 1.7B 89 %, 4B 93 %, 8B and 14B 98 % where kernels of the stream overlap; 53, 77, 85, 91, 95 %
+// where they do not. The head alone 99 %. Lost: eight loads a tile with long rows (spills), x
+// packed in 16 bits (the compiler unpacks it ahead of the loop, and spills).
 #include "kernels/common/launch.cuh"
 #include "kernels/linear/linear_plan.h"
 
