@@ -53,11 +53,12 @@ double Reference::margin(int64_t i) const {
              : static_cast<double>(top_values[i * k]) - static_cast<double>(top_values[i * k + 1]);
 }
 
-Meter::Meter(const Reference& ref)
+Meter::Meter(const Reference& ref, bool with_residual)
     : ref_(ref),
+      with_residual_(with_residual),
       full_seen_(ref.full_pos.size()),
       top_seen_(ref.top_pos.size()),
-      res_seen_((ref.L + 1) * ref.res_pos.size()),
+      res_seen_(with_residual ? (ref.L + 1) * ref.res_pos.size() : 0),
       top_square_(ref.top_pos.size()),
       res_err2_(ref.L + 1),
       res_t2_(ref.L + 1) {}
@@ -121,7 +122,7 @@ void Meter::top_row(int64_t i, const float* row) {
 void Meter::residual(int64_t layer, int64_t pos, const float* row) {
   const int64_t r = static_cast<int64_t>(ref_.res_pos.size());
   const int64_t i = index_of(ref_.res_pos, pos);
-  if (i < 0 || layer < 0 || layer > ref_.L || res_seen_[layer * r + i]) {
+  if (!with_residual_ || i < 0 || layer < 0 || layer > ref_.L || res_seen_[layer * r + i]) {
     return;
   }
   res_seen_[layer * r + i] = 1;
@@ -144,7 +145,7 @@ Figures Meter::finish() const {
   if (missing_rows() > 0 || !ref_.judged()) {
     std::fill(f.value, f.value + kFigures, kInfinity);
     f.bias = kInfinity;
-    f.residual.assign(ref_.L + 1, kInfinity);
+    f.residual.assign(with_residual_ ? ref_.L + 1 : 0, kInfinity);
     f.flips = static_cast<int64_t>(ref_.top_pos.size());
     return f;
   }
@@ -166,7 +167,7 @@ Figures Meter::finish() const {
   f[Figure::kStatMax] = stat_max_;
   f.bias = t2_ > 0 ? (raw_err_ / (n * v)) / std::sqrt(t2_ / (n * v)) : raw_err_ / (n * v);
   f.flips = static_cast<int64_t>(flips_.size());
-  for (int64_t layer = 0; layer <= ref_.L; ++layer) {
+  for (int64_t layer = 0; with_residual_ && layer <= ref_.L; ++layer) {
     const double err = std::sqrt(res_err2_[layer]), t = std::sqrt(res_t2_[layer]);
     f.residual.push_back(t > 0 ? err / t : err);
   }

@@ -72,7 +72,8 @@ struct Reference {
 // Collects a run's rows, in any order and from any chunks, and sums them up.
 class Meter {
  public:
-  explicit Meter(const Reference& ref);
+  // Without `with_residual` the stream is not asked for, and its figures stay empty.
+  explicit Meter(const Reference& ref, bool with_residual = true);
 
   void logits(int64_t pos, const float* row);                   // (V)
   void residual(int64_t layer, int64_t pos, const float* row);  // (D); layer 0 is the embedding
@@ -90,6 +91,7 @@ class Meter {
   void top_row(int64_t i, const float* row);
 
   const Reference& ref_;
+  bool with_residual_;
   std::vector<char> full_seen_, top_seen_, res_seen_;
   std::vector<double> top_square_;  // (m) mean square error of each position's largest logits
   std::vector<int64_t> flips_;

@@ -69,7 +69,8 @@ std::vector<Verdict> judge_case(const Band& band, const std::string& name, const
 // rate.
 std::vector<Verdict> judge_all(const Band& band, const RunFigures& run);
 
-// Mean of the values and a 95 % bootstrap interval of it (2000 resamples, fixed seed).
+// Mean of the values and a 95 % bootstrap interval of it (2000 resamples, fixed seed). All infinite
+// when a value is not finite.
 struct Interval {
   double mean = 0, low = 0, high = 0;
 };

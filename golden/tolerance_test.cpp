@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 
 #include "golden/compare.h"
 
@@ -61,6 +62,23 @@ TEST(Tolerance, WorseThanTheBandFails) {
   EXPECT_FALSE(find(judge_case(b, "a", figures(far)), "max_abs").pass);
   const double mean = 1.01 * 1.1 * b.limits[Figure::kRelL2];
   EXPECT_FALSE(find(judge_all(b, {{"a", figures(mean)}, {"b", figures(mean)}}), "rel_l2").pass);
+}
+
+// One odd prompt does not decide, a handful does.
+TEST(Tolerance, ManyCasesAreJudgedByTheirInterval) {
+  Band b = band();
+  RunFigures run;
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = "c" + std::to_string(i);
+    b.cases[name] = b.cases["a"];
+    run[name] = figures(1);
+  }
+  run["c0"] = figures(4);
+  EXPECT_TRUE(find(judge_all(b, run), "rel_l2").pass);
+  for (int i = 0; i < 8; ++i) {
+    run["c" + std::to_string(i)] = figures(4);
+  }
+  EXPECT_FALSE(find(judge_all(b, run), "rel_l2").pass);
 }
 
 TEST(Tolerance, NonFiniteFiguresFail) {

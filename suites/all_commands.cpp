@@ -2,6 +2,7 @@
 // The one list of subcommands: those of the engine and those of the suites.
 #include "engine/cli/command.h"
 #include "harness/commands.h"
+#include "suites/golden_logits/golden_command.h"
 
 namespace ember {
 
@@ -12,6 +13,8 @@ std::vector<CommandEntry> all_commands() {
       {"tokenize", "text to token ids, ids to text, conversations to both", add_tokenize},
       {"inspect", "list the config and the tensors of a model and check them", add_inspect},
       {"logits", "write logits and hidden states of given token ids", add_logits},
+      {"golden", "check the engine against Hugging Face's reference and its own spread",
+       add_golden},
       {"devices", "list the CPU and the CUDA devices that this build can use", add_devices},
   };
 }

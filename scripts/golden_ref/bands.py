@@ -25,18 +25,32 @@ VARIANTS = {
 TORCH = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-def variant_name(device, attention, mode, threads):
-    return "/".join([device, attention, mode] + ([f"{threads}-thread"] if threads else []))
+# Environment that makes torch's CPU libraries take other kernels, with other orders of summation.
+# Read when a process starts, so each is measured in a process of its own.
+OTHER_CPU = {
+    "cpu-avx2": {"MKL_ENABLE_INSTRUCTIONS": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+                 "ATEN_CPU_CAPABILITY": "avx2"},
+    "cpu-sse4": {"MKL_ENABLE_INSTRUCTIONS": "SSE4_2", "ONEDNN_MAX_CPU_ISA": "SSE41",
+                 "ATEN_CPU_CAPABILITY": "default"},
+}
+OTHER_VARIANTS = [("eager", "whole", 0), ("sdpa", "chunked", 0)]
 
 
-def measure(model_dir, device, references, feeds):
+def variant_name(label, attention, mode, threads):
+    return "/".join([label, attention, mode] + ([f"{threads}-thread"] if threads else []))
+
+
+def measure(model_dir, device, label, references, feeds):
     """{dtype: {"cases": {case: {variant: figures}}, "local": {case: {variant: {tap: [..]}}}}}.
 
-    references: {case: metrics.Reference}; feeds: {case: (feed, {(tap, layer): (positions, truth)})}.
+    references: {case: metrics.Reference}; feeds: {case: (feed, {(tap, layer): (positions, truth)})};
+    label: opens the variants' names.
     """
     out = {}
     normal_threads = torch.get_num_threads()
     for dtype, variants in VARIANTS.items():
+        if label in OTHER_CPU:
+            variants = OTHER_VARIANTS
         found = out[dtype] = {"cases": {c: {} for c in references}, "local": {c: {} for c in feeds}}
         for attention in ("eager", "sdpa"):
             model = hf.load(model_dir, TORCH[dtype], attention, device)
@@ -44,14 +58,14 @@ def measure(model_dir, device, references, feeds):
                 if kind != attention or (threads and device != "cpu"):
                     continue
                 torch.set_num_threads(threads or normal_threads)
-                label = variant_name(device, attention, mode, threads)
+                name = variant_name(label, attention, mode, threads)
                 for case, ref in references.items():
-                    found["cases"][case][label] = metrics.measure(ref, *hf.run(model, ref.ids, mode))
+                    found["cases"][case][name] = metrics.measure(ref, *hf.run(model, ref.ids, mode))
                 torch.set_num_threads(normal_threads)
-                print(f"  {dtype} {label}", flush=True)
+                print(f"  {dtype} {name}", flush=True)
             for case, (feed, taps) in feeds.items():
                 got = hf.run_fed(model, references[case].ids, feed)
-                found["local"][case][variant_name(device, attention, "fed", 0)] = local_errors(
+                found["local"][case][variant_name(label, attention, "fed", 0)] = local_errors(
                     got, taps)
     return out
 
@@ -73,10 +87,14 @@ def merge(into, new):
 
 
 def leave_one_out(values, centre):
-    """Largest ratio of one variant's figure to the centre of the others' (1 at least)."""
+    """Largest ratio of one variant's figure to the centre of the others' (1 at least).
+
+    Variants with the very same figure are the same computation: they are left out together, or a
+    twin would vouch for itself.
+    """
     worst = 1.0
-    for i, value in enumerate(values):
-        others = values[:i] + values[i + 1:]
+    for value in values:
+        others = [v for v in values if v != value]
         base = centre(others) if others else 0.0
         if base > 0:
             worst = max(worst, value / base)

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// ember golden: judges the engine by the references of a model. docs/golden.md explains it.
+#include "suites/golden_logits/golden_command.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "suites/golden_logits/golden_report.h"
+
+namespace ember {
+namespace {
+
+namespace fs = std::filesystem;
+using golden::Json;
+
+struct Options {
+  std::string model, golden, devices = "cpu", dtype = "auto", level = "full", cases, json, mutate,
+                             plant;
+  bool verbose = false;
+};
+
+void write_json(const std::string& path, const Json& value) {
+  const std::string text = value.dump(1) + "\n";
+  if (path == "-") {
+    std::cout << text;
+    return;
+  }
+  const std::string temporary = path + ".tmp";
+  {
+    std::ofstream out(temporary, std::ios::binary);
+    out << text;
+    if (!out.flush()) {
+      fail(ErrorKind::kUsage, path, ": cannot write");
+    }
+  }
+  fs::rename(temporary, path);
+}
+
+std::shared_ptr<const IWeightSource> open_model(const Options& o, const golden::Fixture& fixture) {
+  if (!fs::is_directory(o.model)) {
+    fail(ErrorKind::kBadInput, o.model, ": not a model directory");
+  }
+  fixture.require_model(o.model);
+  return open_weights(o.model);
+}
+
+std::vector<golden::MutationResult> mutate(const Options& o, const golden::Fixture& fixture,
+                                           std::shared_ptr<const IWeightSource> source,
+                                           DeviceId device, std::ostream& human) {
+  std::vector<const Fault*> wanted;
+  for (const Fault& f : faults()) {
+    if (o.mutate == "all" || f.name == o.mutate) {
+      wanted.push_back(&f);
+    }
+  }
+  if (wanted.empty()) {
+    find_fault(o.mutate);  // throws, naming what there is
+  }
+  const std::vector<golden::LoadedCase> cases = golden::load_cases(fixture, o.cases, false);
+  std::vector<golden::MutationResult> results;
+  for (const Fault* f : wanted) {
+    results.push_back(golden::run_mutation(fixture, source, cases, device, *f));
+  }
+  golden::print_mutations(human, results);
+  return results;
+}
+
+int run(const Options& o) {
+  std::ostream& human = o.json == "-" ? std::cerr : std::cout;
+  const golden::Fixture fixture = golden::Fixture::open(o.golden);
+  const auto source = open_model(o, fixture);
+  golden::GoldenOptions options;
+  options.devices = parse_devices(o.devices);
+  options.dtype = o.dtype;
+  options.case_regex = o.cases;
+  options.level = o.level == "quick"  ? golden::Level::kQuick
+                  : o.level == "full" ? golden::Level::kFull
+                                      : golden::Level::kDeep;
+  options.fault = o.plant.empty() ? nullptr : &find_fault(o.plant);
+  const golden::GoldenResult result = golden::run_golden(fixture, source, options);
+  golden::print_result(human, fixture, result, o.verbose);
+  Json document = {{"schema", "ember.golden.result/1"}};
+  document.update(golden::to_json(fixture, result));
+  document["devices"] = o.devices;
+  document["level"] = o.level;
+  document["planted"] = o.plant.empty() ? Json(nullptr) : Json(o.plant);
+  bool pass = result.pass();
+  if (!o.mutate.empty()) {
+    const auto mutations = mutate(o, fixture, source, options.devices.at(0), human);
+    document["mutations"] = golden::to_json(mutations);
+    bool planted = false;
+    for (const golden::MutationResult& m : mutations) {
+      pass = pass && m.pass();
+      planted = planted || m.applies;
+    }
+    pass = pass && planted;
+  }
+  if (!o.json.empty()) {
+    write_json(o.json, document);
+  }
+  return pass ? 0 : exit_code(ErrorKind::kWrong);
+}
+
+// Every variant of Hugging Face must pass the band that the others make: the limits are then wide
+// enough for an honest implementation, and no wider than their own figures say.
+int verify(const Options& o) {
+  const golden::Fixture fixture = golden::Fixture::open(o.golden);
+  if (!o.model.empty()) {
+    fixture.require_model(o.model);
+  }
+  int64_t positions = 0, steps = 0, failures = 0;
+  for (const golden::CaseInfo& info : fixture.cases()) {
+    const golden::Reference ref = fixture.load(info);
+    positions += static_cast<int64_t>(ref.top_pos.size());
+    steps += static_cast<int64_t>(ref.greedy_ids.size());
+  }
+  for (const char* dtype : {"fp32", "fp16", "bf16"}) {
+    const golden::Band& band = fixture.band(dtype);
+    std::map<std::string, golden::RunFigures> runs;
+    for (const auto& [name, c] : band.cases) {
+      for (const auto& [variant, figures] : c.variants) {
+        runs[variant][name] = figures;
+        for (const golden::Verdict& v : golden::judge_case(band, name, figures)) {
+          failures += !v.pass;
+        }
+      }
+    }
+    std::cout << dtype << ": " << runs.size() << " variants, rel_l2 limit "
+              << band.limits[golden::Figure::kRelL2] << ", max_abs limit "
+              << band.limits[golden::Figure::kMaxAbs] << "\n";
+    for (const auto& [variant, run] : runs) {
+      for (const golden::Verdict& v : golden::judge_all(band, run)) {
+        failures += !v.pass;
+        if (!v.pass) {
+          std::cout << "  " << variant << " does not pass its own band: " << v.figure << " "
+                    << v.ratio << " over " << v.limit << "\n";
+        }
+      }
+    }
+  }
+  std::cout << fixture.cases().size() << " cases, " << positions << " positions, " << steps
+            << " greedy steps, invariants hold; truth's own error " << fixture.truth_error() << "\n"
+            << (failures == 0 ? "PASS" : "FAILED") << "\n";
+  return failures == 0 ? 0 : exit_code(ErrorKind::kWrong);
+}
+
+}  // namespace
+
+CommandFn add_golden(CLI::App& app) {
+  const auto o = std::make_shared<Options>();
+  app.require_subcommand(1);
+  CLI::App* run_app = app.add_subcommand("run", "run every case and judge it; exit 0 or 1");
+  run_app->add_option("-m,--model", o->model, "model directory")->required();
+  run_app->add_option("-g,--golden", o->golden, "golden directory of that model")->required();
+  run_app->add_option("--devices", o->devices, "stages: cpu, cpu,cpu, 0,1 …")
+      ->capture_default_str();
+  run_app->add_option("--dtype", o->dtype, "computing type: auto, fp32, fp16, bf16")
+      ->capture_default_str();
+  run_app->add_option("--level", o->level, "quick, full (greedy prompts too), deep (every tap too)")
+      ->check(CLI::IsMember({"quick", "full", "deep"}))
+      ->capture_default_str();
+  run_app->add_option("--case", o->cases, "only cases whose name matches this regular expression");
+  run_app->add_option("--json", o->json, "write the result as JSON to this file, - for stdout");
+  run_app->add_option("--mutate", o->mutate,
+                      "then plant this fault, or all: each must be seen and found");
+  run_app->add_option("--plant", o->plant,
+                      "judge an engine with this fault, to see how a failure reads");
+  run_app->add_flag("-v,--verbose", o->verbose, "print every case, not the worst of each figure");
+  CLI::App* verify_app =
+      app.add_subcommand("verify-ref", "check the references against themselves and their band");
+  verify_app->add_option("-g,--golden", o->golden, "golden directory")->required();
+  verify_app->add_option("-m,--model", o->model, "also check that this is their model");
+  return [o, run_app] { return run_app->parsed() ? run(*o) : verify(*o); };
+}
+
+}  // namespace ember
