@@ -37,32 +37,46 @@ class StringIndex {
       ++bits_;
     }
     slots_.resize(size_t{1} << bits_);
+    entries_.reserve(expected);
   }
 
   // False where the string is there already. At most `expected` strings.
   bool insert(std::string_view text, int32_t value) {
     Slot* slot = place(text);
-    if (slot->value >= 0) {
+    if (slot->entry >= 0) {
       return false;
     }
-    *slot = {text, value};
+    *slot = {tag(text), static_cast<int32_t>(entries_.size())};
+    entries_.push_back({text, value});
     return true;
   }
 
   // -1 where absent.
   int32_t find(std::string_view text) const {
-    return const_cast<StringIndex*>(this)->place(text)->value;
+    const int32_t entry = const_cast<StringIndex*>(this)->place(text)->entry;
+    return entry < 0 ? -1 : entries_[static_cast<size_t>(entry)].value;
   }
 
  private:
-  struct Slot {
+  struct Entry {
     std::string_view text;
-    int32_t value = -1;
+    int32_t value;
   };
+  // Small, so that a lookup costs one cache miss for the slot and one for the string itself.
+  struct Slot {
+    uint32_t tag = 0;
+    int32_t entry = -1;
+  };
+  static uint32_t tag(std::string_view text) {
+    return static_cast<uint32_t>(hash_bytes(text.data(), text.size()));
+  }
   Slot* place(std::string_view text) {
+    const uint64_t hash = hash_bytes(text.data(), text.size());
     const size_t mask = slots_.size() - 1;
-    size_t at = hash_bytes(text.data(), text.size()) >> (64 - bits_);
-    while (slots_[at].value >= 0 && slots_[at].text != text) {
+    size_t at = hash >> (64 - bits_);
+    while (slots_[at].entry >= 0 &&
+           (slots_[at].tag != static_cast<uint32_t>(hash) ||
+            entries_[static_cast<size_t>(slots_[at].entry)].text != text)) {
       at = (at + 1) & mask;
     }
     return &slots_[at];
@@ -70,6 +84,7 @@ class StringIndex {
 
   int bits_ = 4;
   std::vector<Slot> slots_;
+  std::vector<Entry> entries_;
 };
 
 }  // namespace ember

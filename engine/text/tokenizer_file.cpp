@@ -198,8 +198,8 @@ void fill_merges(const std::string& where, const RawTokenizer& raw, const String
     return id;
   };
   out->merges.reserve(n);
-  std::unordered_set<uint64_t> pairs;
-  pairs.reserve(n);
+  // Merges of one result in a chain: the same left part again means the same pair.
+  std::vector<int32_t> latest(out->spellings.size(), -1), earlier(n, -1);
   for (size_t i = 0; i < n; ++i) {
     const std::string_view left = raw.merges[2 * i], right = raw.merges[2 * i + 1];
     if (left.empty() || right.empty()) {
@@ -207,11 +207,15 @@ void fill_merges(const std::string& where, const RawTokenizer& raw, const String
     }
     joined.assign(left).append(right);
     const Merge m = {id_of(i, left), id_of(i, right), id_of(i, joined)};
-    const uint64_t pair = static_cast<uint64_t>(m.left) << 32 | static_cast<uint32_t>(m.right);
-    if (!pairs.insert(pair).second) {
-      fail(ErrorKind::kBadInput, where, ": model.merges[", i, "]: the pair \"", left, "\" \"",
-           right, "\" stands twice");
+    int32_t* const last = &latest[static_cast<size_t>(m.result)];
+    for (int32_t k = *last; k >= 0; k = earlier[static_cast<size_t>(k)]) {
+      if (out->merges[static_cast<size_t>(k)].left == m.left) {
+        fail(ErrorKind::kBadInput, where, ": model.merges[", i, "]: the pair \"", left, "\" \"",
+             right, "\" stands twice");
+      }
     }
+    earlier[i] = *last;
+    *last = static_cast<int32_t>(i);
     out->merges.push_back(m);
   }
 }
