@@ -38,7 +38,8 @@ class Conversations:
         return self.texts.one()
 
     def thinking(self):
-        think = lambda: self.rng.choice(["", "\n", "\n\n"]) + self.text() + self.rng.choice(["", "\n"])
+        think = lambda: (self.rng.choice(["", "\n", "\n\n"]) + self.text() +
+                         self.rng.choice(["", "\n"]))
         return self.rng.choice([
             lambda: "<think>" + think() + "</think>" + think(),
             lambda: "<think>\n" + self.text() + "\n</think>\n\n" + self.text(),
@@ -91,7 +92,8 @@ class Conversations:
         return call
 
     def assistant(self):
-        message = {"role": "assistant", "content": self.thinking() if self.chance(.4) else self.text()}
+        content = self.thinking() if self.chance(.4) else self.text()
+        message = {"role": "assistant", "content": content}
         if self.chance(.3):
             message[self.rng.choice(["reasoning_content", "reasoning_content", "thinking",
                                      "reasoning"])] = self.rng.choice([None, "", self.text()])

@@ -25,6 +25,9 @@ from tokenizer_texts import Texts
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(ROOT, "golden", "tokenizers", "qwen3")
 TEXTS, CHATS = 2600, 160
+CORNERS = ["I'ſx'Sx'sx 'ſt", "x'REx'Vex'LLx'lLx", "\rabc\nabc\u2028abc",
+           "a\u0345\u0334b", "\u1fb3\u0334", "<\u0338|im_end|>\u0338", "\u1100\u1161\u11a8\u11a8",
+           "\U00011935\U00011930 \u0c3c\u0334", " \r\n\t x", "\u00a0\u00a0x\u3000\n", "½Ⅷ1२३", "!\r\r\n!\n x", "e\u0301" * 200]
 MOST_IDS = 70  # of a usual text; every 40th may be of any length
 
 
@@ -42,7 +45,7 @@ def main():
     plain = tokenizers.Tokenizer.from_str(json.dumps(spec))
     rng = random.Random(args.seed)
     texts = Texts(rng, added, vocabulary(hf, set(added)))
-    rows = [""] + added
+    rows = [""] + added + CORNERS
     while len(rows) < TEXTS:
         text = texts.one()
         if len(rows) % 40 == 0 or len(hf.encode(text).ids) <= MOST_IDS:

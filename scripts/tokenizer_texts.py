@@ -190,7 +190,8 @@ class Texts:
                         self.rng.choice(["", "x", " "])])
 
     def prose(self):
-        return "".join(self.rng.choice(WORDS) + self.rng.choice([" ", " ", " ", ", ", ". ", "\n", ""])
+        gaps = [" ", " ", " ", ", ", ". ", "\n", ""]
+        return "".join(self.rng.choice(WORDS) + self.rng.choice(gaps)
                        for _ in range(self.length(40)))
 
     def pieces(self):
@@ -221,7 +222,8 @@ def corpus(rng, vocab, size):
         for _ in range(rng.randrange(40, 400)):
             if kind < .55:
                 doc.append(zipf(words) if rng.random() < .9 else " " + zipf(parts) + zipf(parts))
-                doc.append(rng.choice(["", "", "", "", "", "", ",", ".", ".\n", "'s", "—", " 19" + str(rng.randrange(100))]))
+                doc.append(rng.choice(["", "", "", "", "", "", ",", ".", ".\n", "'s", "—",
+                                       " 19" + str(rng.randrange(100))]))
             elif kind < .7:
                 doc.append(zipf(han) + rng.choice(["", "", "", "，", "。", "\n"]))
             elif kind < .8:

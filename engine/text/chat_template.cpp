@@ -2,9 +2,8 @@
 #include "engine/text/chat_template.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
+#include "engine/io/mmap_file.h"
 #include "engine/text/json_value.h"
 #include "kernels/base/error.h"
 
@@ -207,11 +206,8 @@ uint64_t template_hash(std::string_view text) {
 }
 
 std::optional<std::string> read_if_there(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    return std::nullopt;
-  }
-  return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  constexpr int64_t kMaxBytes = int64_t{1} << 26;
+  return file_exists(path) ? std::optional(read_text_file(path, kMaxBytes)) : std::nullopt;
 }
 
 }  // namespace

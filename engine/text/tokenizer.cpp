@@ -2,11 +2,9 @@
 #include "engine/text/tokenizer.h"
 
 #include <atomic>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <unordered_map>
 
+#include "engine/io/mmap_file.h"
 #include "engine/text/added_tokens.h"
 #include "engine/text/bpe.h"
 #include "engine/text/pretokenize.h"
@@ -23,22 +21,7 @@ enum Flags : uint8_t { kAdded = 1, kSpecial = 2 };
 
 std::atomic<uint64_t> next_serial{1};
 
-std::string read_file(const std::string& path) {
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) {
-    fail(ErrorKind::kBadInput, path, ": cannot open: ", std::strerror(errno));
-  }
-  std::string text;
-  char buffer[1 << 16];
-  size_t n;
-  while ((n = std::fread(buffer, 1, sizeof buffer, file.get())) > 0) {
-    text.append(buffer, n);
-  }
-  if (std::ferror(file.get()) != 0) {
-    fail(ErrorKind::kBadInput, path, ": cannot read: ", std::strerror(errno));
-  }
-  return text;
-}
+constexpr int64_t kMaxFileBytes = int64_t{1} << 30;  // the largest published ones have 40 MB
 
 std::vector<AddedToken> select_added(const std::vector<AddedToken>& all, bool normalized,
                                      bool nfc) {
@@ -252,7 +235,7 @@ Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Tokenizer::~Tokenizer() = default;
 
 std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& tokenizer_json_path) {
-  return parse(read_file(tokenizer_json_path), tokenizer_json_path);
+  return parse(read_text_file(tokenizer_json_path, kMaxFileBytes), tokenizer_json_path);
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::parse(std::string_view json, const std::string& where) {
