@@ -25,9 +25,11 @@ from tokenizer_texts import Texts
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(ROOT, "golden", "tokenizers", "qwen3")
 TEXTS, CHATS = 2600, 160
-CORNERS = ["I'ſx'Sx'sx 'ſt", "x'REx'Vex'LLx'lLx", "\rabc\nabc\u2028abc",
-           "a\u0345\u0334b", "\u1fb3\u0334", "<\u0338|im_end|>\u0338", "\u1100\u1161\u11a8\u11a8",
-           "\U00011935\U00011930 \u0c3c\u0334", " \r\n\t x", "\u00a0\u00a0x\u3000\n", "½Ⅷ1२३", "!\r\r\n!\n x", "e\u0301" * 200]
+CORNERS = [
+    "I'ſx'Sx'sx 'ſt", "x'REx'Vex'LLx'lLx", "\rabc\nabc\u2028abc", "a\u0345\u0334b",
+    "\u1fb3\u0334", "<\u0338|im_end|>\u0338", "\u1100\u1161\u11a8\u11a8",
+    "\U00011935\U00011930 \u0c3c\u0334", " \r\n\t x", "\u00a0\u00a0x\u3000\n", "½Ⅷ1२३",
+    "!\r\r\n!\n x", "e\u0301" * 200]
 MOST_IDS = 70  # of a usual text; every 40th may be of any length
 
 
