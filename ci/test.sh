@@ -98,8 +98,14 @@ fuzz_target() {
   mkdir -p "$corpus"
   local seeds=()
   [ -d "ci/corpus/$name" ] && seeds=("ci/corpus/$name")
-  "$target" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
-    -artifact_prefix="build-fuzz/$name-" "$corpus" "${seeds[@]}" 2>&1 | tail -n 12
+  local log=build-fuzz/$name.log
+  if "$target" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=4096 \
+    -print_final_stats=1 -artifact_prefix="build-fuzz/$name-" "$corpus" "${seeds[@]}" >"$log" 2>&1; then
+    grep -E '^(Done|stat::)' "$log"
+  else
+    grep -v '^#' "$log" | tail -n 80
+    return 1
+  fi
 }
 
 if [ "$mode" = fuzz ]; then
