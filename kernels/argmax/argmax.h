@@ -18,6 +18,7 @@ struct ArgmaxParams {
 void validate(const ArgmaxParams& p);
 Cost cost(const ArgmaxParams& p);
 void argmax_cpu(const ArgmaxParams& p);
-void argmax_cuda(const ArgmaxParams& p, Stream stream);  // asynchronous; built without CUDA: kUnsupported
+void argmax_cuda(const ArgmaxParams& p,
+                 Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
 }  // namespace ember::k

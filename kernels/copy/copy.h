@@ -19,6 +19,7 @@ struct CopyParams {
 void validate(const CopyParams& p);
 Cost cost(const CopyParams& p);
 void copy_cpu(const CopyParams& p);
-void copy_cuda(const CopyParams& p, Stream stream);  // asynchronous; built without CUDA: kUnsupported
+void copy_cuda(const CopyParams& p,
+               Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
 }  // namespace ember::k

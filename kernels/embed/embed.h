@@ -20,6 +20,7 @@ struct EmbedParams {
 void validate(const EmbedParams& p);
 Cost cost(const EmbedParams& p);
 void embed_cpu(const EmbedParams& p);
-void embed_cuda(const EmbedParams& p, Stream stream);  // asynchronous; built without CUDA: kUnsupported
+void embed_cuda(const EmbedParams& p,
+                Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
 }  // namespace ember::k

@@ -34,6 +34,7 @@ struct QkNormRopeParams {
 void validate(const QkNormRopeParams& p);
 Cost cost(const QkNormRopeParams& p);
 void qk_norm_rope_cpu(const QkNormRopeParams& p);
-void qk_norm_rope_cuda(const QkNormRopeParams& p, Stream stream);  // asynchronous; built without CUDA: kUnsupported
+void qk_norm_rope_cuda(const QkNormRopeParams& p,
+                       Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
 }  // namespace ember::k

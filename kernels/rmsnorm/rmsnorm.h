@@ -22,6 +22,7 @@ struct RmsNormParams {
 void validate(const RmsNormParams& p);
 Cost cost(const RmsNormParams& p);
 void rmsnorm_cpu(const RmsNormParams& p);
-void rmsnorm_cuda(const RmsNormParams& p, Stream stream);  // asynchronous; built without CUDA: kUnsupported
+void rmsnorm_cuda(const RmsNormParams& p,
+                  Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
 }  // namespace ember::k

@@ -21,6 +21,7 @@ struct SwigluParams {
 void validate(const SwigluParams& p);
 Cost cost(const SwigluParams& p);
 void swiglu_cpu(const SwigluParams& p);
-void swiglu_cuda(const SwigluParams& p, Stream stream);  // asynchronous; built without CUDA: kUnsupported
+void swiglu_cuda(const SwigluParams& p,
+                 Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
 }  // namespace ember::k
