@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "kernels/attention/attention_cases.h"
-#include "kernels/common/testing/tensors.h"
+#include "kernels/common/testing.h"
 
 namespace ember::k::testing {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <limits>
 
-#include "kernels/common/testing/tensors.h"
+#include "kernels/common/testing.h"
 #include "kernels/common/vec_test_kernels.h"
 
 namespace ember::k::testing {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/common/testing/tensors.h"
+#include "kernels/common/testing.h"
 #include "kernels/linear/linear_cases.h"
 
 namespace ember::k::testing {
