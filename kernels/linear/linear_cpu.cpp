@@ -22,6 +22,8 @@ namespace {
 
 // Tokens at a time: bounds the packed copy of x at a few tens of MB for the largest K.
 constexpr int64_t kMaxTokens = 576;
+// Up to here the GEMV form is the quicker one, by measurement.
+constexpr int64_t kFewTokens = 8;
 // Weight rows a piece of work in the many-token form.
 constexpr int64_t kGemmRows = 32;
 // The same for OpenBLAS, which packs the tokens anew in every call. Fixed: its sums may depend on
@@ -76,15 +78,20 @@ void run_gemv(const LinearParams& p, const Tokens& x) {
     a.w_stride = p.w.row_stride;
     a.N = count;
     a.K = x.K;
-    a.x = x.x;
     a.x_stride = x.stride;
-    a.T = x.T;
-    a.out = scratch.floats(x.T * count);
     a.out_stride = count;
-    kernels.gemv(a);
+    float* out = scratch.floats(x.T * count);
+    // More tokens than one pass takes: two passes over a piece that is still in the cache.
+    const int64_t pass = x.T <= kGemvTokens ? x.T : (x.T + 1) / 2;
+    for (int64_t t = 0; t < x.T; t += pass) {
+      a.T = std::min(pass, x.T - t);
+      a.x = x.x + t * x.stride;
+      a.out = out + t * count;
+      kernels.gemv(a);
+    }
     for (int64_t t = 0; t < x.T; ++t) {
-      const float* out = a.out + t * count;
-      store_results(p, t, begin, count, [out](int64_t n) { return out[n]; });
+      const float* row = out + t * count;
+      store_results(p, t, begin, count, [row](int64_t n) { return row[n]; });
     }
   });
 }
@@ -169,7 +176,7 @@ void run_tokens(const LinearParams& whole, int64_t first, int64_t count) {
     x.x = rows;
     x.stride = x.K;
   }
-  if (count <= kGemvTokens) {
+  if (count <= kFewTokens) {
     run_gemv(p, x);
   } else if (cpu_isa() == CpuIsa::kPlain) {
     run_openblas(p, x);
