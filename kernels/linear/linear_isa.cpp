@@ -37,8 +37,8 @@ int64_t gemm_w_floats(int64_t N) {
   return N * kScratchRow;
 }
 
-// Converts N rows, and asks for those that the next call will want: the product that runs in between
-// hides the latency of memory.
+// Converts N rows, and asks for those that the next call will want: the product that runs in
+// between hides the latency of memory.
 template <class W>
 void unpack_weights(const W* w, int64_t w_stride, int64_t N, int64_t depth, float* scratch) {
   for (int64_t n = 0; n < N; ++n) {
