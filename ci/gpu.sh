@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Everything that needs a GPU: the tests of the CUDA kernels and of the engine on a device, the golden
+# references, and compute-sanitizer over the same tests. Writes one JSON file of results.
+#
+#   ci/gpu.sh [--build DIR] [--out FILE] [--quick]
+#     --build DIR   a finished build with CUDA (default build-gpu, made when it is missing)
+#     --out FILE    the result file (default gpu.json)
+#     --quick       sanitizer runs on the tests of edges alone
+# Exit code 0 when all passed; 1 when a test, a reference or a sanitizer found something; 5 without a GPU.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+build=build-gpu
+out=gpu.json
+quick=0
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --build) build=$2; shift 2 ;;
+    --out) out=$2; shift 2 ;;
+    --quick) quick=1; shift ;;
+    -h | --help) sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "ci/gpu.sh: unknown option $1" >&2; exit 2 ;;
+  esac
+done
+
+card=$(nvidia-smi --query-gpu=name --format=csv,noheader -i 0 2>/dev/null) || card=
+if [ -z "$card" ]; then
+  echo "ci/gpu.sh: no GPU on this machine" >&2
+  exit 5
+fi
+driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader -i 0)
+
+if [ ! -x "$build/ember" ]; then
+  cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DEMBER_CUDA=ON \
+    -DCMAKE_CUDA_ARCHITECTURES="${CUDA_ARCHITECTURES:-native}" || exit 1
+  cmake --build "$build" -j "$(nproc)" || exit 1
+fi
+
+rows=$(mktemp)
+log=$(mktemp)
+trap 'rm -f "$rows" "$log"' EXIT
+failed=0
+
+# record NAME EXIT_CODE SECONDS DETAIL
+record() {
+  printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" >>"$rows"
+  if [ "$2" = 0 ]; then
+    echo "== $1: passed ($3 s) $4"
+  else
+    failed=$((failed + 1))
+    echo "== $1: FAILED with $2 ($3 s) $4"
+    tail -n 40 "$log"
+  fi
+}
+
+# A test binary in which a skipped test counts as a failure: there is a GPU.
+gtest() {
+  local name=$1 at=$SECONDS code
+  shift
+  "$build/$name" "$@" >"$log" 2>&1
+  code=$?
+  local ok skips
+  ok=$(grep -c '^\[       OK' "$log")
+  skips=$(grep -c '^\[  SKIPPED \] .*ms' "$log")
+  [ "$code" = 0 ] && [ "$skips" != 0 ] && code=77
+  record "$name" "$code" $((SECONDS - at)) "$ok tests, $skips skipped"
+}
+
+sanitize() {
+  local tool=$1 name=$2 filter=$3 at=$SECONDS
+  compute-sanitizer --tool "$tool" --error-exitcode 9 "$build/$name" --gtest_filter="$filter" \
+    >"$log" 2>&1
+  record "$tool $name" $? $((SECONDS - at)) "$(grep -o 'SUMMARY: .*' "$log" | tail -n 1)"
+}
+
+ops="copy embed rmsnorm swiglu argmax qk_norm_rope random_weights linear attention"
+gtest base_test
+for op in $ops; do
+  gtest "${op}_cuda_test"
+done
+gtest cuda_runtime_test
+# Once more on memory full of NaN: what is read before it is written shows.
+at=$SECONDS
+EMBER_POISON=1 "$build/cuda_runtime_test" >"$log" 2>&1
+record "cuda_runtime_test on poisoned memory" $? $((SECONDS - at)) ""
+
+for model in tiny odd; do
+  if [ -d "golden/refs/$model" ]; then
+    for dtype in bf16 fp16; do
+      at=$SECONDS
+      "$build/ember" golden run -m "golden/models/$model" -g "golden/refs/$model" --devices 0 \
+        --dtype "$dtype" >"$log" 2>&1
+      record "golden $model $dtype" $? $((SECONDS - at)) "$(tail -n 1 "$log" | tr '\t' ' ')"
+    done
+  fi
+done
+
+for tool in memcheck racecheck synccheck initcheck; do
+  for op in $ops; do
+    filter='*'
+    case "$quick $op" in
+      "1 linear") filter='*GemvShapes*:*ColumnSlice*:*Nan*' ;;
+      "1 attention") filter='*TensorCoreEdges*:*PositionInMemory*:*LargeScores*' ;;
+    esac
+    # The library's own kernels read the padding of their tiles: not ours to judge.
+    [ "$tool $op" = "initcheck linear" ] && filter='*GemvShapes*'
+    sanitize "$tool" "${op}_cuda_test" "$filter"
+  done
+done
+sanitize memcheck cuda_runtime_test '*'
+
+python3 - "$rows" "$out" "$card" "$driver" "$(git rev-parse HEAD 2>/dev/null)" "$failed" <<'PYTHON' || exit 1
+import json
+import sys
+
+rows, out, card, driver, commit, failed = sys.argv[1:7]
+steps = []
+for line in open(rows):
+    name, code, seconds, detail = line.rstrip("\n").split("\t")
+    steps.append({"name": name, "status": "passed" if code == "0" else "failed",
+                  "exit_code": int(code), "seconds": int(seconds), "detail": detail})
+with open(out, "w") as f:
+    json.dump({"schema": "ember.gpu_ci/1", "card": card, "driver": driver, "commit": commit,
+               "failed": int(failed), "steps": steps}, f, indent=1)
+    f.write("\n")
+PYTHON
+echo "$(wc -l <"$rows") steps on $card, $failed failed; $out"
+[ "$failed" = 0 ]
