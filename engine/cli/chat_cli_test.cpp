@@ -16,6 +16,8 @@ using Json = nlohmann::json;
 
 const std::string kOdd = EMBER_SOURCE_DIR "/golden/models/odd";
 
+const std::string kTiny = EMBER_SOURCE_DIR "/golden/models/tiny";
+
 ProcessResult chat(const std::string& input, std::vector<std::string> extra = {}) {
   std::vector<std::string> args = {"chat", "-m", kOdd, "--devices", "cpu", "-s", "1", "-n", "8"};
   args.insert(args.end(), extra.begin(), extra.end());
@@ -150,6 +152,51 @@ TEST(ChatCli, PipedChatStopsOnSignalWithValidText) {
       options);
   EXPECT_EQ(r.exit_code, 130);
   EXPECT_EQ(utf8_valid_prefix(r.out), static_cast<int64_t>(r.out.size()));
+}
+
+// The bundled model thinks when it is let, and the switch provably works.
+TEST(ThinkingCli, SwitchShowsInPromptAndAnswer) {
+  const auto ask = [](std::vector<std::string> extra) {
+    std::vector<std::string> args = {"-m", kTiny, "--devices", "cpu", "-p", "What is your name?",
+                                     "-n", "200", "--temp",    "0"};
+    args.insert(args.end(), extra.begin(), extra.end());
+    const ProcessResult r = run_ember(args);
+    EXPECT_EQ(r.exit_code, 0) << r.err;
+    return r.out;
+  };
+  const std::string thought = ask({"--think"});
+  EXPECT_EQ(thought.rfind("<think>\n", 0), 0u) << thought;
+  const size_t close = thought.find("</think>\n\n");
+  ASSERT_NE(close, std::string::npos) << thought;
+  const std::string answer = thought.substr(close + std::string("</think>\n\n").size());
+  EXPECT_FALSE(answer.empty());
+  EXPECT_EQ(ask({"--think", "--hide-thinking"}), answer);
+  EXPECT_FALSE(contains(ask({"--no-think"}), "<think>"));
+
+  const Json report = Json::parse(ask({"--think", "--json", "-"}));
+  EXPECT_EQ(report.at("text"), answer);
+  EXPECT_EQ(report.at("thinking"), thought.substr(0, thought.size() - answer.size()));
+  EXPECT_EQ(report.at("reason"), "eos");
+  EXPECT_GT(report.at("thinking_tokens"), 5);
+
+  const Json cut = Json::parse(ask({"--think", "--think-budget", "2", "--json", "-"}));
+  EXPECT_EQ(cut.at("thinking_tokens"), 2);
+  EXPECT_FALSE(cut.at("text").get<std::string>().empty());
+}
+
+TEST(ThinkingCli, ThoughtsAreSavedApartAndLeftOutOfLaterPrompts) {
+  TempFile file;
+  ProcessOptions options;
+  options.input = "Hello!\nWhat is your name?\n/save " + file.path + "\n";
+  const ProcessResult r = run_ember(
+      {"chat", "-m", kTiny, "--devices", "cpu", "--temp", "0", "--stats", "json"}, options);
+  ASSERT_EQ(r.exit_code, 0) << r.err;
+  const Json list = Json::parse(file.read());
+  ASSERT_EQ(list.size(), 4u);
+  EXPECT_TRUE(list[1].contains("reasoning_content"));
+  EXPECT_FALSE(contains(list[1].at("content").get<std::string>(), "think>"));
+  const ProcessResult prompt = run_ember({"tokenize", "-m", kTiny, "--chat", file.path, "--json"});
+  EXPECT_EQ(prompt.exit_code, 0) << prompt.err;
 }
 
 std::vector<std::string> terminal_args(const std::vector<std::string>& extra) {
