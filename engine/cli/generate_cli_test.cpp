@@ -2,6 +2,7 @@
 // The contracts of `ember generate` that other programs rely on, through the binary itself.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -339,12 +340,32 @@ TEST(GenerateCli, UnwritableOutputIsAnError) {
   EXPECT_EQ(odd({"-n", "1", "--logprobs", "1", "--logprobs-file", "/nonexistent/x"}).exit_code, 4);
 }
 
+TEST(GenerateCli, AFullDiskIsAnErrorAndNotSilence) {
+  if (access("/dev/full", W_OK) != 0) {
+    GTEST_SKIP() << "no /dev/full here";
+  }
+  const ProcessResult r = odd({"-n", "1", "--json", "/dev/full"});
+  EXPECT_EQ(r.exit_code, 4);
+  EXPECT_TRUE(contains(r.err, "/dev/full")) << r.err;
+}
+
+TEST(GenerateCli, LongPromptsShowABarOnATerminalOnly) {
+  const std::vector<std::string> args = {
+      "-m", "random:tiny",          "--devices", "cpu", "-n",      "1", "-c", "5000",
+      "-p", std::string(4000, 'x'), "-t",        "1",   "--chunk", "64"};
+  const auto terminal = run_ember_on_terminal(args, {}, 110);
+  EXPECT_TRUE(contains(terminal.out, "reading the prompt [")) << terminal.out.substr(0, 500);
+  EXPECT_EQ(terminal.exit_code, 0);
+}
+
 TEST(GenerateCli, ColoursReachATerminalOnlyAndNoColorHolds) {
   EXPECT_FALSE(contains(odd({"-n", "1", "-v"}).err, "\033["));
   EXPECT_TRUE(contains(odd({"-n", "1", "-v", "--color", "always"}).err, "\033["));
-  const auto tty = run_ember_on_terminal({"-m", kOdd, "--devices", "cpu", "-n", "1", "-v"}, {});
-  EXPECT_TRUE(contains(tty.out, "\033[2m")) << tty.out;
-  EXPECT_EQ(tty.exit_code, 0);
+  const std::vector<std::string> args = {"-m", kOdd, "--devices", "cpu", "-n", "1", "-v"};
+  const auto terminal = run_ember_on_terminal(args, {});
+  EXPECT_EQ(terminal.exit_code, 0);
+  EXPECT_TRUE(contains(terminal.out, "\033[2m")) << terminal.out;
+  EXPECT_FALSE(contains(run_ember_on_terminal(args, {}, 60, {"NO_COLOR=1"}).out, "\033[2m"));
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ LogLevel g_level = LogLevel::kNormal;
 std::string g_color = "auto";
 
 void write_line(const char* color, const char* label, const std::string& text) {
-  const bool use = log_color();
+  const bool use = log_color() && *color != '\0';
   std::fprintf(stderr, "%sember: %s%s%s\n", use ? color : "", label, text.c_str(),
                use ? "\033[0m" : "");
 }
@@ -78,10 +78,11 @@ void ProgressBar::update(double done, double total) {
   drawn_ = true;
   const double share = total > 0 ? std::clamp(done / total, 0.0, 1.0) : 0.0;
   const int full = static_cast<int>(share * kBarCells);
-  std::fprintf(stderr, "\r\033[K%s [%s%s] %3.0f%%  %.6g/%.6g %s", what_.c_str(),
+  const int digits = total < 100 ? 2 : 0;
+  std::fprintf(stderr, "\r\033[K%s [%s%s] %3.0f%%  %.*f/%.*f %s", what_.c_str(),
                std::string(static_cast<size_t>(full), '#').c_str(),
-               std::string(static_cast<size_t>(kBarCells - full), '.').c_str(), share * 100, done,
-               total, unit_.c_str());
+               std::string(static_cast<size_t>(kBarCells - full), '.').c_str(), share * 100, digits,
+               done, digits, total, unit_.c_str());
   std::fflush(stderr);
 }
 

@@ -106,12 +106,15 @@ ProcessResult run_ember(const std::vector<std::string>& args, const ProcessOptio
 
 ProcessResult run_ember_on_terminal(const std::vector<std::string>& args,
                                     const std::vector<std::pair<std::string, std::string>>& script,
-                                    double limit_seconds) {
+                                    double limit_seconds,
+                                    const std::vector<std::string>& environment) {
   int terminal = -1;
   winsize size = {24, 200, 0, 0};
   const pid_t pid = forkpty(&terminal, nullptr, nullptr, &size);
   if (pid == 0) {
-    exec_ember(args, {"TERM=xterm", "LC_ALL=C.UTF-8"});
+    std::vector<std::string> all = {"TERM=xterm", "LC_ALL=C.UTF-8"};
+    all.insert(all.end(), environment.begin(), environment.end());
+    exec_ember(args, all);
   }
   ProcessResult result;
   if (pid < 0) {

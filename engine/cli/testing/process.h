@@ -28,6 +28,7 @@ ProcessResult run_ember(const std::vector<std::string>& args, const ProcessOptio
 // list of (text to wait for, what to type then). Throws an Error when it is not played to its end.
 ProcessResult run_ember_on_terminal(const std::vector<std::string>& args,
                                     const std::vector<std::pair<std::string, std::string>>& script,
-                                    double limit_seconds = 60);
+                                    double limit_seconds = 60,
+                                    const std::vector<std::string>& environment = {});
 
 }  // namespace ember
