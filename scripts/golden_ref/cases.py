@@ -4,8 +4,8 @@
 import numpy as np
 import transformers
 
-LENGTHS = (1, 2, 15, 16, 17, 63, 64, 65, 300)
-LONG_LIMIT = 4096  # a case near the context limit is made where the limit is at most this
+LENGTHS = (1, 2, 15, 16, 17, 63, 64, 65, 300, 1000)
+LONG_LIMIT = 1024  # a case near the context limit is made where the limit is at most this
 LONG_SPARE = 12    # positions that it leaves free, so that decoding has somewhere to go
 GREEDY_STEPS = 64
 
