@@ -38,6 +38,7 @@ RULES = {
     "cmake-list": "a folder with sources has a CMakeLists.txt that names each of them",
     "executable": "a script with #! is executable, and an executable has #!",
     "shell-syntax": "bash reads the script without complaint",
+    "doc-link": "a relative link in a .md file leads to a file",
     "long-file": "a file past 400 lines, a header past 200, is usually two things (warning)",
 }
 
@@ -166,7 +167,18 @@ class Checker:
             if not lines or lines[0].strip() != comment + " SPDX-License-Identifier: Apache-2.0":
                 self.report(path, 1, "spdx", "expected '%s SPDX-License-Identifier: Apache-2.0'" %
                             comment)
+        if path.endswith(".md"):
+            self.check_links(path, lines)
         self.check_script(path, text)
+
+    def check_links(self, path, lines):
+        for number, line in enumerate(lines, 1):
+            for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", line):
+                if "://" in target or target.startswith("mailto:"):
+                    continue
+                full = os.path.join(self.root, os.path.dirname(path), target)
+                if not os.path.exists(full):
+                    self.report(path, number, "doc-link", "no such file: %s" % target)
 
     def check_script(self, path, text):
         full = os.path.join(self.root, path)

@@ -186,6 +186,13 @@ class Tree(unittest.TestCase):
         tree["golden/models/m/tokenizer.json"] = '{"/wo' + 'rk/": 1}\n'
         self.assertEqual([], self.check(tree))
 
+    def test_links_in_documents(self):
+        self.plant("doc-link", "docs/b.md", "ok\nsee [the map](nowhere.md)\n", 2)
+        self.plant("doc-link", "docs/b.md", "[a](a.md), [c](../c.md#part)\n", 1)
+        tree = clean_tree()
+        tree["docs/b.md"] = "[a](a.md#x) [w](https://example.org/a) [up](../scripts/run.sh)\n"
+        self.assertEqual([], self.check(tree))
+
     def test_op_folders(self):
         planted.add("op-files")
         for suffix in (".h", "_cpu.cpp", "_cases.h", "_test.cpp"):
