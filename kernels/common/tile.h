@@ -97,15 +97,23 @@ inline void tile_rows(int vecs, const TileArgs& a, int64_t rows) {
 }
 
 // Rows [0, rows) of src, each n floats at distance src_row, become the columns of a (n, width)
-// panel; columns from `rows` on are zero.
+// panel; columns from `rows` on are zero. Blocks of lines of one row are read together: with one
+// line a row at a time there would be more streams than the prefetchers follow.
 inline void pack_columns(const float* src, int64_t src_row, int64_t rows, int64_t n, float* panel,
                          int64_t width) {
-  constexpr int64_t kBlock = 16;
+  constexpr int64_t kBlock = 64;
   for (int64_t k0 = 0; k0 < n; k0 += kBlock) {
-    const int64_t k1 = k0 + kBlock < n ? k0 + kBlock : n;
-    for (int64_t i = 0; i < width; ++i) {
-      for (int64_t k = k0; k < k1; ++k) {
-        panel[k * width + i] = i < rows ? src[i * src_row + k] : 0.0f;
+    const int64_t depth = n - k0 < kBlock ? n - k0 : kBlock;
+    float* to = panel + k0 * width;
+    for (int64_t i = 0; i < rows; ++i) {
+      const float* from = src + i * src_row + k0;
+      for (int64_t k = 0; k < depth; ++k) {
+        to[k * width + i] = from[k];
+      }
+    }
+    for (int64_t i = rows; i < width; ++i) {
+      for (int64_t k = 0; k < depth; ++k) {
+        to[k * width + i] = 0.0f;
       }
     }
   }
