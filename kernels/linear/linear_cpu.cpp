@@ -24,8 +24,8 @@ namespace {
 constexpr int64_t kMaxTokens = 576;
 // Up to here the GEMV form is the quicker one, by measurement.
 constexpr int64_t kFewTokens = 8;
-// Weight rows a piece of work in the many-token form.
-constexpr int64_t kGemmRows = 32;
+// Weight rows a piece of work in the many-token form, and where that would leave threads idle.
+constexpr int64_t kGemmRows = 64, kGemmRowsFew = 16;
 // The same for OpenBLAS, which packs the tokens anew in every call. Fixed: its sums may depend on
 // the size of the block, and results must not depend on the number of threads.
 constexpr int64_t kOpenBlasRows = 128;
@@ -107,7 +107,8 @@ void run_gemm(const LinearParams& p, const Tokens& x) {
       kernels.pack(x.x, x.stride, x.T, x.K, i, packed);
     }
   });
-  parallel_for(p.w.shape[0], kGemmRows, [&](int64_t begin, int64_t end) {
+  const bool few = p.w.shape[0] < 4 * kGemmRows * thread_count();
+  parallel_for(p.w.shape[0], few ? kGemmRowsFew : kGemmRows, [&](int64_t begin, int64_t end) {
     thread_local Scratch scratch;
     const int64_t count = end - begin;
     const int64_t w_floats = kernels.gemm_w_floats(count);
