@@ -12,9 +12,13 @@ void linear_cuda(const LinearParams& p, Stream stream) {
     return;
   }
   const cuda::DeviceGuard guard(p.y.device);
-  switch (choose_linear_kernel(p)) {
+  const DeviceLimits& limits = device_limits(p.y.device);
+  switch (choose_linear_kernel(p, limits.sm_count, limits.shared_bytes)) {
     case LinearKernel::kGemv:
       linear_gemv_cuda(p, stream);
+      return;
+    case LinearKernel::kFew:
+      linear_few_cuda(p, stream);
       return;
     case LinearKernel::kLibrary:
       if (linear_library_cuda(p, stream)) {

@@ -16,6 +16,8 @@ std::string describe(const LinearCase& c) {
          dtype_name(c.y) + (c.accumulate ? " +=" : "") + " padding " + std::to_string(c.padding);
 }
 
+constexpr int kShared = 227 * 1024;  // of a block, compute capability 9.0
+
 struct Inputs {
   TestTensor x, w;
   explicit Inputs(const LinearCase& c)
@@ -105,7 +107,8 @@ TEST(LinearCuda, GemvShapes) {
       c.padding = seed % 7 == 0 ? 8 : 0;
       c.seed = ++seed;
       const Inputs in(c);
-      EXPECT_EQ(choose_linear_kernel(in.params(c, in.result(c, c.y))), LinearKernel::kGemv);
+      EXPECT_EQ(choose_linear_kernel(in.params(c, in.result(c, c.y)), 132, kShared),
+                LinearKernel::kGemv);
       check_case(c);
     }
   }
@@ -116,10 +119,57 @@ TEST(LinearCuda, GemvShapes) {
   check_case(windows);
 }
 
+// Ragged blocks of k, fewer blocks than warps, a tile that is moved up, several windows, every
+// number of tokens.
+TEST(LinearCuda, FewTokensShapes) {
+  EMBER_NEEDS_CUDA();
+  uint64_t seed = 100;
+  for (int64_t K : {8, 24, 32, 40, 168, 328, 512, 640, 2560, 4104, 9728, 12288}) {
+    for (int64_t N : {16, 17, 31, 131, 1057, 4200}) {
+      LinearCase c;
+      c.name = "few";
+      c.T = 2 + static_cast<int64_t>(seed % 7);
+      c.N = N;
+      c.K = K;
+      c.w = c.x = seed % 2 ? DType::kF16 : DType::kBF16;
+      c.y = kFloatDTypes[seed / 2 % 3];
+      c.accumulate = c.y == DType::kF32 && seed % 4 < 2;
+      c.alpha = seed % 5 == 0 ? 8.0f : 1.0f;
+      c.padding = seed % 3 == 0 ? 8 : 0;
+      c.seed = ++seed;
+      const Inputs in(c);
+      EXPECT_EQ(choose_linear_kernel(in.params(c, in.result(c, c.y)), 132, kShared),
+                LinearKernel::kFew);
+      check_case(c);
+      if (HasFailure()) {
+        return;
+      }
+    }
+  }
+  LinearCase windows;
+  windows.name = "windows";
+  windows.T = 8, windows.N = 40000, windows.K = 1024;
+  windows.x = windows.w = DType::kBF16;
+  check_case(windows);
+}
+
+// A token's bits do not depend on how many stand beside it.
+TEST(LinearCuda, FewTokensDoNotMix) {
+  EMBER_NEEDS_CUDA();
+  TestTensor x(DType::kBF16, {8, 640}), w(DType::kBF16, {72, 640});
+  x.randomise(1);
+  w.randomise(2);
+  const TestTensor all(DType::kF32, {8, 72}), two(DType::kF32, {2, 72});
+  run_on_device(linear_cuda, {all, x, w}, operands);
+  run_on_device(linear_cuda, {two, x.view().rows(3, 2), w}, operands);
+  const std::vector<float> a = values(all), b = values(two);
+  EXPECT_TRUE(std::equal(b.begin(), b.end(), a.begin() + 3 * 72));
+}
+
 // y is a column slice of a wider buffer; x has rows apart. What lies between stays.
 TEST(LinearCuda, ColumnSliceLeavesTheRestAlone) {
   EMBER_NEEDS_CUDA();
-  for (int64_t T : {1, 9}) {
+  for (int64_t T : {1, 3, 9}) {
     TestTensor x(DType::kBF16, {T, 40}, 8), w(DType::kBF16, {16, 40}), wide(DType::kF32, {T, 48});
     x.randomise(1);
     w.randomise(2);
@@ -134,7 +184,7 @@ TEST(LinearCuda, ColumnSliceLeavesTheRestAlone) {
 
 TEST(LinearCuda, NanInOneWeightRowStaysInItsColumn) {
   EMBER_NEEDS_CUDA();
-  for (int64_t T : {1, 20}) {
+  for (int64_t T : {1, 5, 20}) {
     LinearCase c;
     c.T = T, c.N = 40, c.K = 304;
     c.x = c.w = DType::kF16;
@@ -163,6 +213,24 @@ TEST(LinearPlan, GemvCoversEveryShape) {
         ASSERT_EQ(p.shared_bytes, p.window * p.groups * p.rows * p.k_warps * 4);
         ASSERT_LE(p.shared_bytes, 48 * 1024) << p.str();
         ASSERT_LE(p.blocks, sms);
+      }
+    }
+  }
+}
+
+TEST(LinearPlan, FewTokensFitOrAreLeftToTheLibrary) {
+  for (int shared : {48 * 1024, 99 * 1024, 163 * 1024, kShared}) {
+    for (int64_t T = 2; T <= kFewMaxTokens; ++T) {
+      for (int64_t K : {8, 1024, 2560, 4096, 9728, 12288, 17408, 60000}) {
+        for (int64_t N : {16, 1024, 151936}) {
+          const FewPlan p = plan_few(T, N, K, 132, shared);
+          ASSERT_GE(p.x_stride, p.blocks_along_k * 32);
+          ASSERT_EQ(p.x_stride % 64, 32);
+          ASSERT_TRUE(p.warps * p.slice >= p.blocks_along_k);
+          ASSERT_TRUE((p.warps - 1) * p.slice < p.blocks_along_k);  // every warp has a block
+          ASSERT_TRUE(p.window == 0 || p.shared_bytes <= shared);
+          ASSERT_TRUE(p.window > 0 || T * K * 2 > shared / 2);
+        }
       }
     }
   }

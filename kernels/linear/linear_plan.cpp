@@ -26,15 +26,44 @@ std::string GemvPlan::str() const {
          std::to_string(vectors) + " loads, window " + std::to_string(window);
 }
 
-LinearKernel choose_linear_kernel(const LinearParams& p) {
-  const bool narrow_weights = p.w.dtype == DType::kF16 || p.w.dtype == DType::kBF16;
-  if (p.x.shape[0] == 1 && p.w.shape[0] >= kGemvMinN && narrow_weights &&
-      p.x.shape[1] <= kGemvMaxK && whole_groups(p.x) && whole_groups(p.w)) {
-    return LinearKernel::kGemv;
-  }
+LinearKernel choose_linear_kernel(const LinearParams& p, int sm_count, int shared_bytes) {
+  const int64_t T = p.x.shape[0], N = p.w.shape[0], K = p.x.shape[1];
   const bool one_dtype = p.x.dtype == p.w.dtype;
+  if (p.w.dtype != DType::kF32 && whole_groups(p.x) && whole_groups(p.w)) {
+    if (T == 1 && N >= kGemvMinN && K <= kGemvMaxK) {
+      return LinearKernel::kGemv;
+    }
+    if (T >= 2 && T <= kFewMaxTokens && N >= kFewMinN && one_dtype) {
+      // Where whole tiles leave many SMs idle the library, which cuts K as well, is faster.
+      constexpr double kEnough = 0.75;
+      const FewPlan plan = plan_few(T, N, K, sm_count, shared_bytes);
+      if (plan.window > 0 && (plan.balance >= kEnough || plan.blocks < sm_count)) {
+        return LinearKernel::kFew;
+      }
+    }
+  }
   const bool known_output = p.y.dtype == DType::kF32 || p.y.dtype == p.x.dtype;
   return one_dtype && known_output ? LinearKernel::kLibrary : LinearKernel::kRows;
+}
+
+FewPlan plan_few(int64_t T, int64_t N, int64_t K, int sm_count, int shared_bytes) {
+  constexpr int kRows = 16, kBlock = 32, kMaxWindow = 8;
+  FewPlan plan{};
+  plan.blocks_along_k = ceil_div(K, kBlock);
+  plan.slice = ceil_div(plan.blocks_along_k, kFewMaxThreads / 32);
+  plan.warps = ceil_div(plan.blocks_along_k, plan.slice);
+  const int tiles = ceil_div(N, kRows);
+  plan.blocks = std::min(sm_count, tiles);
+  plan.balance = static_cast<double>(tiles) / plan.blocks / ceil_div(tiles, plan.blocks);
+  plan.x_stride = ceil_div(K, 2 * kBlock) * 2 * kBlock + kBlock;
+  const int64_t x_bytes = T * plan.x_stride * 2;
+  const int tile_bytes = plan.warps * kRows * static_cast<int>(kFewMaxTokens) * 4;
+  const int64_t left = shared_bytes - x_bytes;
+  const int64_t fit = left < 0 ? 0 : left / tile_bytes;
+  plan.window =
+      static_cast<int>(std::min<int64_t>({fit, kMaxWindow, ceil_div(tiles, plan.blocks)}));
+  plan.shared_bytes = static_cast<int>(x_bytes) + plan.window * tile_bytes;
+  return plan;
 }
 
 GemvPlan plan_gemv(int64_t N, int64_t K, int sm_count) {
