@@ -112,18 +112,19 @@ class Pool {
       return false;
     }
     start();
+    job_ = &job;  // nobody reads it: the last job is closed and left
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      job_ = &job;
-      busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-      generation_.fetch_add(1, std::memory_order_release);
+      state_.store((generation(state_.load()) + 1) << kGenerationShift | kOpen);
     }
-    if (sleepers_.load(std::memory_order_seq_cst) > 0) {
+    if (sleepers_.load() > 0) {
       wake_.notify_all();
     }
     inside_job = true;
     job.work();
     inside_job = false;
+    // A thread that has not come by now is not waited for: the work is all taken.
+    state_.fetch_and(~kOpen);
     wait_for_workers();
     return true;
   }
@@ -138,80 +139,100 @@ class Pool {
 
   void start() {
     while (static_cast<int>(workers_.size()) < size_ - 1) {
-      workers_.emplace_back([this, seen = generation_.load()] { loop(seen); });
+      workers_.emplace_back([this, seen = generation(state_.load())] { loop(seen); });
     }
   }
 
   void stop() {
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      job_ = nullptr;
-      generation_.fetch_add(1, std::memory_order_release);
+      stopping_.store(true);
     }
     wake_.notify_all();
     for (std::thread& t : workers_) {
       t.join();
     }
     workers_.clear();
+    stopping_.store(false);
   }
 
   void loop(uint64_t seen) {
     inside_job = true;
-    for (;;) {
-      Job* const job = next_job(seen);
-      if (job == nullptr) {
-        return;
+    while (wait_for_generation(seen)) {
+      seen = generation(state_.load());
+      if (!join(seen)) {
+        continue;
       }
-      job->work();
-      if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      job_->work();
+      const uint64_t before = state_.fetch_sub(1);
+      if ((before & kOpen) == 0 && (before & kWorkers) == 1) {
         std::lock_guard<std::mutex> lock(mutex_);
         done_.notify_one();
       }
     }
   }
 
-  Job* next_job(uint64_t& seen) {
-    const auto deadline = std::chrono::steady_clock::now() + kSpin;
-    do {
-      for (int i = 0; i < 64; ++i) {
-        if (generation_.load(std::memory_order_acquire) != seen) {
-          ++seen;
-          return job_;
-        }
-        relax();
+  // True once the job of that generation counts this thread, which it then must wait for.
+  bool join(uint64_t seen) {
+    uint64_t state = state_.load();
+    while (generation(state) == seen && (state & kOpen) != 0) {
+      if (state_.compare_exchange_weak(state, state + 1)) {
+        return true;
       }
-    } while (std::chrono::steady_clock::now() < deadline);
-    std::unique_lock<std::mutex> lock(mutex_);
-    sleepers_.fetch_add(1, std::memory_order_seq_cst);
-    wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
-    sleepers_.fetch_sub(1, std::memory_order_seq_cst);
-    ++seen;
-    return job_;
+    }
+    return false;
+  }
+
+  // False when the pool stops.
+  bool wait_for_generation(uint64_t seen) {
+    const auto ready = [&] { return stopping_.load() || generation(state_.load()) != seen; };
+    if (!spin(ready)) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      sleepers_.fetch_add(1);
+      wake_.wait(lock, ready);
+      sleepers_.fetch_sub(1);
+    }
+    return !stopping_.load();
   }
 
   void wait_for_workers() {
+    const auto ready = [&] { return (state_.load() & kWorkers) == 0; };
+    if (!spin(ready)) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      done_.wait(lock, ready);
+    }
+  }
+
+  // False when kSpin has passed first.
+  template <class Ready>
+  static bool spin(const Ready& ready) {
     const auto deadline = std::chrono::steady_clock::now() + kSpin;
     do {
       for (int i = 0; i < 64; ++i) {
-        if (busy_.load(std::memory_order_acquire) == 0) {
-          return;
+        if (ready()) {
+          return true;
         }
         relax();
       }
     } while (std::chrono::steady_clock::now() < deadline);
-    std::unique_lock<std::mutex> lock(mutex_);
-    done_.wait(lock, [&] { return busy_.load(std::memory_order_acquire) == 0; });
+    return false;
   }
+
+  // state_: the number of jobs so far, whether the last one can still be joined, and how many
+  // workers are in it. One word, so that a worker joins exactly the job it saw.
+  static constexpr int kGenerationShift = 32;
+  static constexpr uint64_t kOpen = uint64_t{1} << 31, kWorkers = kOpen - 1;
+  static uint64_t generation(uint64_t state) { return state >> kGenerationShift; }
 
   std::mutex owner_;  // held by the thread whose job runs; guards size_ and workers_
   int size_ = 0;      // 0: not decided yet
   std::vector<std::thread> workers_;
 
-  std::mutex mutex_;  // guards the two condition variables' predicates
+  std::mutex mutex_;  // state_ and stopping_ change under it where a sleeper must not miss it
   std::condition_variable wake_, done_;
-  Job* job_ = nullptr;  // published by generation_
-  std::atomic<uint64_t> generation_{0};
-  std::atomic<int> busy_{0};
+  Job* job_ = nullptr;  // valid for those who joined
+  std::atomic<uint64_t> state_{0};
+  std::atomic<bool> stopping_{false};
   std::atomic<int> sleepers_{0};
 };
 
