@@ -110,7 +110,9 @@ for tool in memcheck racecheck synccheck initcheck; do
 done
 sanitize memcheck cuda_runtime_test '*'
 
-python3 - "$rows" "$out" "$card" "$driver" "$(git rev-parse HEAD 2>/dev/null)" "$failed" <<'PYTHON' || exit 1
+# The commit that the binary was built from: a carried build need not be that of this tree.
+commit=$("$build/ember" --version | grep -oE '[0-9a-f]{40}' | head -n 1)
+python3 - "$rows" "$out" "$card" "$driver" "${commit:-unknown}" "$failed" <<'PYTHON' || exit 1
 import json
 import sys
 
