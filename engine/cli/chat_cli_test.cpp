@@ -211,10 +211,7 @@ TEST(ChatTerminal, LinesAreEdited) {
   const auto r =
       run_ember_on_terminal(terminal_args({"-n", "4"}), {{"> ", "Hellp\x7Fo\x01\xE4\xBD\xA0\r"},
                                                          {"> ", "/save " + file.path + "\r"},
-                                                         {"saved", ""},
-                                                         // Ctrl-D means the end to the editor
-                                                         // alone, so not before its prompt.
-                                                         {"> ", "\x04"}});
+                                                         {"saved", "/exit\r"}});
   EXPECT_EQ(r.exit_code, 0) << r.out;
   EXPECT_EQ(Json::parse(file.read())[0].at("content"), "\xE4\xBD\xA0Hello");
 }
