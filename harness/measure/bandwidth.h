@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plainest kernels that move memory as fast as a device can: what all others are held against.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/base/stream.h"
+#include "kernels/base/tensor.h"
+
+namespace ember {
+
+// Each handles `bytes` (a multiple of 64) of dense memory of one device: kCuda asynchronously on
+// the stream, kCpu on all threads, complete when it returns.
+// read_memory uses every byte and writes nothing but an impossible case to `sink` (4 bytes).
+void read_memory(const void* from, int64_t bytes, void* sink, DeviceId device, Stream stream);
+void write_memory(void* to, int64_t bytes, DeviceId device, Stream stream);
+void copy_memory(void* to, const void* from, int64_t bytes, DeviceId device, Stream stream);
+// A kernel that does nothing, for what a launch costs. kCuda only.
+void empty_kernel(DeviceId device, Stream stream);
+
+}  // namespace ember

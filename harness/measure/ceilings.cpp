@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "harness/measure/ceilings.h"
+
+#include <algorithm>
+
+#include "harness/measure/bandwidth.h"
+#include "kernels/base/cuda_memory.h"
+#include "kernels/linear/linear.h"
+#include "kernels/random_weights/random_weights.h"
+
+namespace ember {
+namespace {
+
+constexpr int64_t kDeviceBytes = int64_t{4} << 30, kHostBytes = int64_t{256} << 20;
+
+class Bench {
+ public:
+  Bench(Meter& meter, const CeilingOptions& options, std::vector<Ceiling>* out)
+      : meter_(meter),
+        device_(meter.device()),
+        cuda_(device_.kind == DeviceKind::kCuda),
+        out_(out) {
+    measure_.time_cap = options.time_cap;
+    measure_.cache = CacheState::kHot;  // the buffers are many times any cache
+    measure_.min_sample_seconds = 0;
+  }
+
+  // `amount` units (bytes, flops) in each run.
+  void rate(const std::string& kind, const std::string& unit, double amount, const Work& work) {
+    const Measurement m = meter_.measure(work, measure_);
+    out_->push_back({kind, unit, amount / m.median, amount / m.high, amount / m.low, m.noisy});
+  }
+
+  void memory(int64_t bytes) {
+    const Buffer a(bytes, Buffer::Fill::kZero, device_, "bandwidth");
+    const Buffer b(bytes, Buffer::Fill::kZero, device_, "bandwidth");
+    const Buffer sink(64, Buffer::Fill::kZero, device_, "sink");
+    const double n = static_cast<double>(bytes);
+    rate("mem_read", "B/s", n,
+         work([&](Stream s) { read_memory(a.data(), bytes, sink.data(), device_, s); }));
+    rate("mem_write", "B/s", n, work([&](Stream s) { write_memory(b.data(), bytes, device_, s); }));
+    rate("mem_copy", "B/s", 2 * n,
+         work([&](Stream s) { copy_memory(b.data(), a.data(), bytes, device_, s); }));
+  }
+
+  // The best of a few shapes, each large and square enough to fill the device.
+  void gemm(DType dtype) {
+    const int64_t largest = cuda_ ? 8192 : 1024;
+    Ceiling best{"gemm_" + std::string(dtype_name(dtype)), "flop/s", 0, 0, 0, true};
+    for (const int64_t n : {largest / 2, largest}) {
+      const Buffer x = random({n, n}, dtype), w = random({n, n}, dtype);
+      const Buffer y(n * n * dtype_bytes(dtype), Buffer::Fill::kNone, device_, "product");
+      k::LinearParams p;
+      p.x = x.view(dtype, {n, n});
+      p.w = w.view(dtype, {n, n});
+      p.y = y.view(dtype, {n, n});
+      const double flops = static_cast<double>(k::cost(p).flops);
+      const Measurement m = meter_.measure(
+          work([&](Stream s) { cuda_ ? k::linear_cuda(p, s) : k::linear_cpu(p); }), measure_);
+      if (flops / m.median > best.value) {
+        best.value = flops / m.median;
+        best.low = flops / m.high;
+        best.high = flops / m.low;
+        best.noisy = m.noisy;
+      }
+    }
+    out_->push_back(best);
+  }
+
+  void host_device() {
+    const int64_t bytes = int64_t{256} << 20;
+    const Buffer host = Buffer::pinned(bytes, Buffer::Fill::kZero, "pinned");
+    const Buffer device(bytes, Buffer::Fill::kZero, device_, "copy target");
+    const double n = static_cast<double>(bytes);
+    Work h2d = work([&](Stream s) { cuda::copy_async(device.data(), host.data(), bytes, s); });
+    Work d2h = work([&](Stream s) { cuda::copy_async(host.data(), device.data(), bytes, s); });
+    h2d.graph = d2h.graph = false;
+    rate("h2d", "B/s", n, h2d);
+    rate("d2h", "B/s", n, d2h);
+  }
+
+  // What one more kernel of a graph costs when it has nothing to do.
+  void launch_gaps() {
+    MeasureOptions o = measure_;
+    o.min_sample_seconds = 300e-6;
+    const auto gap = [&](const std::string& kind, bool overlap) {
+      const Measurement m = meter_.measure(work([&](Stream s) {
+                                             s.overlap = s.overlap && overlap;
+                                             empty_kernel(device_, s);
+                                           }),
+                                           o);
+      out_->push_back({kind, "s", m.median, m.low, m.high, m.noisy});
+    };
+    gap("graph_node", false);
+    gap("graph_node_overlapped", true);
+  }
+
+ private:
+  static Work work(std::function<void(Stream)> run) {
+    Work w;
+    w.run = [run = std::move(run)](int64_t, Stream s) { run(s); };
+    return w;
+  }
+
+  Buffer random(const Shape& shape, DType dtype) const {
+    Buffer b(shape.numel() * dtype_bytes(dtype), Buffer::Fill::kNone, device_, "operand");
+    k::RandomWeightsParams p;
+    p.y = b.view(dtype, shape);
+    p.stream = static_cast<uint64_t>(shape.numel());
+    cuda_ ? k::random_weights_cuda(p, meter_.stream()) : k::random_weights_cpu(p);
+    return b;
+  }
+
+  Meter& meter_;
+  DeviceId device_;
+  bool cuda_;
+  MeasureOptions measure_;
+  std::vector<Ceiling>* out_;
+};
+
+}  // namespace
+
+Ceilings Ceilings::measure(Meter& meter, const CeilingOptions& options) {
+  Ceilings c;
+  const bool cuda = meter.device().kind == DeviceKind::kCuda;
+  Bench bench(meter, options, &c.all_);
+  bench.memory(options.bytes > 0 ? options.bytes : cuda ? kDeviceBytes : kHostBytes);
+  for (const DType dtype : options.gemm) {
+    bench.gemm(dtype);
+  }
+  if (cuda) {
+    bench.launch_gaps();
+    if (options.host_device) {
+      bench.host_device();
+    }
+  }
+  return c;
+}
+
+const Ceiling* Ceilings::find(const std::string& kind) const {
+  const auto found =
+      std::find_if(all_.begin(), all_.end(), [&](const Ceiling& c) { return c.kind == kind; });
+  return found == all_.end() ? nullptr : &*found;
+}
+
+double Ceilings::value(const std::string& kind) const {
+  const Ceiling* c = find(kind);
+  return c == nullptr ? 0 : c->value;
+}
+
+}  // namespace ember

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "harness/measure/meter.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/core/clock.h"
+#include "harness/measure/bandwidth.h"
+#include "harness/measure/spin_gate.h"
+#include "harness/measure/statistics.h"
+#include "kernels/base/cuda_graph.h"
+#include "kernels/base/error.h"
+
+namespace ember {
+namespace {
+
+// No query of the CPU's cache is portable; shares of larger ones belong to other users.
+constexpr int64_t kHostCacheBytes = int64_t{64} << 20;
+
+int64_t cache_size(DeviceId device) {
+  if (device.kind == DeviceKind::kCpu) {
+    return kHostCacheBytes;
+  }
+  for (const CudaDeviceInfo& d : cuda_devices()) {
+    if (d.index == device.index) {
+      return d.l2_bytes;
+    }
+  }
+  fail(ErrorKind::kNoDevice, "CUDA device ", device.index, " cannot be used");
+}
+
+bool overlapping(DeviceId device) {
+  for (const CudaDeviceInfo& d : cuda_devices()) {
+    if (d.index == device.index) {
+      return d.cc_major >= 9;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+const char* name(CacheState state) {
+  return state == CacheState::kHot ? "hot" : "cold";
+}
+
+// One sample: `batch` launches, seconds for all of them. Negative when the sample is void.
+class Meter::Timer {
+ public:
+  virtual ~Timer() = default;
+  virtual double sample() = 0;
+  virtual void set_batch(int batch) { batch_ = batch; }
+  int batch() const { return batch_; }
+
+ protected:
+  int batch_ = 1;
+};
+
+class Meter::HostTimer : public Timer {
+ public:
+  HostTimer(Meter& meter, const Work& work, bool flush)
+      : meter_(meter), work_(work), flush_(flush) {}
+
+  double sample() override {
+    if (flush_) {
+      write_memory(meter_.scrub_.data(), meter_.scrub_.bytes(), meter_.device_, {});
+    }
+    const double begin = now_seconds();
+    for (int i = 0; i < batch_; ++i) {
+      work_.run(next_++ % work_.copies, {});
+    }
+    return now_seconds() - begin;
+  }
+
+ private:
+  Meter& meter_;
+  const Work& work_;
+  bool flush_;
+  int64_t next_ = 0;
+};
+
+class Meter::DeviceTimer : public Timer {
+ public:
+  DeviceTimer(Meter& meter, const Work& work, bool flush)
+      : meter_(meter),
+        work_(work),
+        flush_(flush),
+        gate_(meter.device_),
+        begin_(meter.device_, true),
+        end_(meter.device_, true),
+        overlap_(work.graph && overlapping(meter.device_)) {
+    work_.run(0, stream(false));  // kernels loaded, scratch allocated
+    synchronize(stream(false));
+  }
+
+  void set_batch(int batch) override {
+    batch_ = batch;
+    graph_.reset();
+    if (work_.graph) {
+      graph_ = std::make_unique<CudaGraph>(stream(false), [&] { enqueue(stream(overlap_)); });
+    }
+  }
+
+  double sample() override {
+    const Stream s = stream(false);
+    gate_.close(s);
+    if (flush_) {
+      write_memory(meter_.scrub_.data(), meter_.scrub_.bytes(), meter_.device_, s);
+    }
+    begin_.record(s);
+    if (graph_) {
+      graph_->launch(s);
+    } else {
+      enqueue(s);
+    }
+    end_.record(s);
+    gate_.open();
+    end_.synchronize();
+    return gate_.timed_out() ? -1 : end_.elapsed_ms(begin_) * 1e-3;
+  }
+
+ private:
+  Stream stream(bool overlap) const {
+    Stream s = meter_.stream_->get();
+    s.overlap = overlap;
+    return s;
+  }
+  void enqueue(Stream s) {
+    for (int i = 0; i < batch_; ++i) {
+      work_.run(i % work_.copies, s);
+    }
+  }
+
+  Meter& meter_;
+  const Work& work_;
+  bool flush_;
+  SpinGate gate_;
+  Event begin_, end_;
+  bool overlap_;
+  std::unique_ptr<CudaGraph> graph_;
+};
+
+Meter::Meter(DeviceId device) : device_(device), health_(device), cache_bytes_(cache_size(device)) {
+  if (device.kind == DeviceKind::kCuda) {
+    stream_ = std::make_unique<OwnedStream>(device);
+  }
+}
+
+Meter::~Meter() = default;
+
+Stream Meter::stream() const {
+  return stream_ ? stream_->get() : Stream{};
+}
+
+std::unique_ptr<Meter::Timer> Meter::timer(const Work& work, const MeasureOptions& options) {
+  // Copies in turn keep the cache cold by themselves once they are several times its size.
+  const bool rotates = work.copies > 1 && work.copies * work.bytes >= 2 * cache_bytes_;
+  const bool flush = options.cache == CacheState::kCold && !rotates;
+  if (flush && scrub_.bytes() == 0) {
+    scrub_ = Buffer(2 * cache_bytes_, Buffer::Fill::kZero, device_, "cache flush");
+  }
+  if (device_.kind == DeviceKind::kCpu) {
+    return std::make_unique<HostTimer>(*this, work, flush);
+  }
+  return std::make_unique<DeviceTimer>(*this, work, flush);
+}
+
+Measurement Meter::measure(const Work& work, const MeasureOptions& options) {
+  EMBER_CHECK(work.copies >= 1 && options.min_samples >= 2, "measure ", work.copies, " copies");
+  const double start = now_seconds();
+  Measurement m;
+  const std::unique_ptr<Timer> timer = this->timer(work, options);
+  timer->set_batch(1);
+  double once = timer->sample();
+  for (int i = 1; i < std::max(2, options.warmup); ++i) {
+    once = std::min(std::fabs(once), std::fabs(timer->sample()));
+  }
+  m.warmup = std::max(2, options.warmup);
+  const bool flushed = options.cache == CacheState::kCold && work.copies == 1;
+  if (!flushed) {  // a second launch would find the operands in the cache
+    const double wanted = std::ceil(options.min_sample_seconds / std::max(once, 1e-7));
+    m.batch = static_cast<int>(std::clamp(wanted, 1.0, static_cast<double>(options.max_batch)));
+    // A whole round over the copies, so that no copy is met twice within the size of the cache.
+    if (m.batch > 1 || work.copies > 1) {
+      const int rounds = static_cast<int>((m.batch + work.copies - 1) / work.copies);
+      m.batch = static_cast<int>(std::max<int64_t>(rounds, 1) * work.copies);
+    }
+  }
+  timer->set_batch(m.batch);
+  timer->sample();
+  ++m.warmup;
+  std::vector<double> clocks;
+  while (true) {
+    const double seconds = timer->sample();
+    const GpuState state = health_.state();
+    if (seconds < 0) {
+      ++m.gate_timeouts;
+    } else if (state.throttle.value_or(0) & Throttle::kTainting) {
+      ++m.throttled;
+    } else {
+      m.seconds.push_back(seconds / m.batch);
+      if (state.sm_mhz) {
+        clocks.push_back(*state.sm_mhz);
+      }
+    }
+    const int kept = static_cast<int>(m.seconds.size());
+    const bool late = now_seconds() - start > options.time_cap;
+    // The interval costs a sort: look at it now and then.
+    if (kept >= options.min_samples && (kept % 4 == 0 || late)) {
+      summarise(options, &m);
+      if (!m.noisy) {
+        m.stop = "interval";
+        break;
+      }
+    }
+    if (kept >= options.max_samples || late) {
+      m.stop = late ? "time" : "samples";
+      break;
+    }
+  }
+  summarise(options, &m);
+  m.sm_mhz = ember::median(clocks);
+  return m;
+}
+
+void summarise(const MeasureOptions& options, Measurement* m) {
+  const MedianInterval interval = median_interval(m->seconds);
+  m->median = ember::median(m->seconds);
+  m->deviation = median_deviation(m->seconds);
+  m->low = interval.low;
+  m->high = interval.high;
+  m->noisy =
+      static_cast<int>(m->seconds.size()) < options.min_samples || !(m->spread() <= options.target);
+}
+
+}  // namespace ember

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "harness/measure/meter.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/core/clock.h"
+#include "harness/measure/bandwidth.h"
+#include "harness/measure/ceilings.h"
+
+namespace ember {
+namespace {
+
+#define EMBER_NEEDS_CUDA()               \
+  do {                                   \
+    std::string why;                     \
+    if (cuda_devices(&why).empty()) {    \
+      GTEST_SKIP() << "no GPU: " << why; \
+    }                                    \
+  } while (false)
+
+const DeviceId kCpu{};
+const DeviceId kGpu{DeviceKind::kCuda, 0};
+
+void spin(double seconds) {
+  const double end = now_seconds() + seconds;
+  while (now_seconds() < end) {
+  }
+}
+
+Work spinning(double seconds) {
+  Work w;
+  w.run = [seconds](int64_t, Stream) { spin(seconds); };
+  return w;
+}
+
+MeasureOptions hot() {
+  MeasureOptions o;
+  o.cache = CacheState::kHot;
+  return o;
+}
+
+TEST(Meter, MeasuresAKnownTime) {
+  Meter meter(kCpu);
+  const Measurement m = meter.measure(spinning(100e-6), hot());
+  EXPECT_GE(m.batch, 2);  // put together until a sample is long enough
+  EXPECT_GE(m.median, 100e-6);
+  EXPECT_LT(m.median, 130e-6);
+  EXPECT_LE(m.low, m.median);
+  EXPECT_GE(m.high, m.median);
+  EXPECT_GE(static_cast<int>(m.seconds.size()), hot().min_samples);
+}
+
+TEST(Meter, SaysNoisyWhenTheTimeIsUp) {
+  Meter meter(kCpu);
+  MeasureOptions o = hot();
+  o.time_cap = 0.2;
+  o.target = 0.001;
+  Work w;
+  int turn = 0;
+  w.run = [&turn](int64_t, Stream) { spin(++turn % 3 == 0 ? 9e-3 : turn % 3 * 2e-3); };
+  const Measurement m = meter.measure(w, o);
+  EXPECT_TRUE(m.noisy);
+  EXPECT_STREQ(m.stop, "time");
+}
+
+TEST(Meter, CopiesAreUsedInTurn) {
+  Meter meter(kCpu);
+  MeasureOptions o;
+  o.time_cap = 0.1;
+  std::vector<int> used(5, 0);
+  Work w;
+  w.copies = 5;
+  w.bytes = meter.cache_bytes();
+  w.run = [&used](int64_t copy, Stream) { ++used.at(copy); };
+  const Measurement m = meter.measure(w, o);
+  EXPECT_EQ(m.batch % 5, 0);
+  for (const int n : used) {
+    EXPECT_NEAR(n, used[0], 1);
+  }
+}
+
+TEST(Ceilings, OfTheCpu) {
+  Meter meter(kCpu);
+  CeilingOptions o;
+  o.time_cap = 0.1;
+  o.bytes = int64_t{32} << 20;
+  o.gemm = {DType::kF32};
+  const Ceilings c = Ceilings::measure(meter, o);
+  for (const char* kind : {"mem_read", "mem_write", "mem_copy", "gemm_fp32"}) {
+    ASSERT_NE(c.find(kind), nullptr) << kind;
+    EXPECT_GT(c.value(kind), 1e8) << kind;
+    EXPECT_LT(c.value(kind), 1e14) << kind;
+  }
+  EXPECT_EQ(c.find("h2d"), nullptr);
+}
+
+TEST(MeterCuda, AgreesWithBandwidthArithmetic) {
+  EMBER_NEEDS_CUDA();
+  Meter meter(kGpu);
+  const Buffer a(int64_t{1} << 30, Buffer::Fill::kZero, kGpu, "a");
+  const Buffer sink(64, Buffer::Fill::kZero, kGpu, "sink");
+  Work whole, half;
+  whole.run = [&](int64_t, Stream s) { read_memory(a.data(), a.bytes(), sink.data(), kGpu, s); };
+  half.run = [&](int64_t, Stream s) { read_memory(a.data(), a.bytes() / 2, sink.data(), kGpu, s); };
+  const double ratio = meter.measure(whole, hot()).median / meter.measure(half, hot()).median;
+  EXPECT_GT(ratio, 1.85);
+  EXPECT_LT(ratio, 2.1);
+}
+
+// Launch costs of the host are not timed: slow enqueuing leaves the result as it is.
+TEST(MeterCuda, EnqueuingIsNotTimed) {
+  EMBER_NEEDS_CUDA();
+  Meter meter(kGpu);
+  const Buffer a(int64_t{64} << 20, Buffer::Fill::kZero, kGpu, "a");
+  const Buffer sink(64, Buffer::Fill::kZero, kGpu, "sink");
+  Work quick, slow;
+  quick.graph = slow.graph = false;
+  quick.run = [&](int64_t, Stream s) { read_memory(a.data(), a.bytes(), sink.data(), kGpu, s); };
+  slow.run = [&](int64_t i, Stream s) {
+    spin(2e-3);
+    quick.run(i, s);
+  };
+  const double expected = meter.measure(quick, hot()).median;
+  EXPECT_NEAR(meter.measure(slow, hot()).median, expected, 0.1 * expected);
+}
+
+TEST(MeterCuda, ColdIsSlowerThanHot) {
+  EMBER_NEEDS_CUDA();
+  Meter meter(kGpu);
+  const int64_t bytes = meter.cache_bytes() / 4;
+  const Buffer a(bytes, Buffer::Fill::kZero, kGpu, "a");
+  const Buffer sink(64, Buffer::Fill::kZero, kGpu, "sink");
+  Work w;
+  w.bytes = bytes;
+  w.run = [&](int64_t, Stream s) { read_memory(a.data(), bytes, sink.data(), kGpu, s); };
+  MeasureOptions cold;
+  EXPECT_GT(meter.measure(w, cold).median, 1.2 * meter.measure(w, hot()).median);
+}
+
+// Work that waits for itself would hang behind a closed gate: the gate gives up, and says so.
+TEST(MeterCuda, GateTimesOutInsteadOfHanging) {
+  EMBER_NEEDS_CUDA();
+  Meter meter(kGpu);
+  Work w;
+  w.graph = false;
+  w.run = [](int64_t, Stream s) { synchronize(s); };
+  MeasureOptions o = hot();
+  o.time_cap = 1;
+  o.max_batch = 1;
+  const Measurement m = meter.measure(w, o);
+  EXPECT_GT(m.gate_timeouts, 0);
+  EXPECT_TRUE(m.noisy);
+}
+
+TEST(CeilingsCuda, AreInOrder) {
+  EMBER_NEEDS_CUDA();
+  Meter meter(kGpu);
+  const Ceilings c = Ceilings::measure(meter, {});
+  for (const Ceiling& ceiling : c.all()) {
+    std::printf("%-24s %.4g %s%s\n", ceiling.kind.c_str(), ceiling.value, ceiling.unit.c_str(),
+                ceiling.noisy ? " (noisy)" : "");
+  }
+  EXPECT_GT(c.value("mem_read"), 0.9 * c.value("mem_copy"));
+  EXPECT_GT(c.value("gemm_bf16"), 1e12);
+  EXPECT_GT(c.value("mem_read"), 2 * c.value("h2d"));
+  EXPECT_GE(c.value("graph_node"), c.value("graph_node_overlapped"));
+}
+
+}  // namespace
+}  // namespace ember
