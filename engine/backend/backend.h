@@ -8,10 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "engine/backend/hop.h"
 #include "engine/backend/stage.h"
 #include "engine/model/kv_cache.h"
 #include "engine/model/weights.h"
 #include "kernels/attention/attention.h"
+#include "kernels/base/stream.h"
 #include "kernels/embed/embed.h"
 #include "kernels/linear/linear.h"
 #include "kernels/qk_norm_rope/qk_norm_rope.h"
@@ -67,8 +69,11 @@ class IBackend {
   virtual void upload(const TensorView& to, const void* host) = 0;
   virtual void download(const TensorView& from, void* host) = 0;
   // The hop between stages: `to` is on this device, `from` on the sender's; same shape and dtype.
-  virtual void receive(const TensorView& to, const TensorView& from, IBackend& sender) = 0;
+  // The default body lets the hop do it.
+  virtual void receive(const TensorView& to, const TensorView& from, Hop& hop);
   virtual void synchronize() = 0;
+  // Where its work is enqueued, in order. On the CPU, {}: work is done when a call returns.
+  virtual Stream queue() const { return {}; }
 
   // Primitive ops: the contracts are in the headers of kernels/.
   virtual void embed(const k::EmbedParams& p) = 0;

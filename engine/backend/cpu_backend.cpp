@@ -60,11 +60,6 @@ class CpuBackend : public IBackend {
       std::memcpy(static_cast<char*>(host) + offset, at, n);
     });
   }
-  void receive(const TensorView& to, const TensorView& from, IBackend& sender) override {
-    EMBER_CHECK(to.shape == from.shape && to.dtype == from.dtype && to.dense(), "hop from ",
-                from.shape.str(), " to ", to.shape.str());
-    sender.download(from, to.data);
-  }
   void synchronize() override {}
 
   void embed(const k::EmbedParams& p) override { k::embed_cpu(p); }

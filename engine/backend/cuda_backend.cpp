@@ -95,20 +95,8 @@ class CudaBackend : public IBackend {
     }
   }
 
-  void receive(const TensorView& to, const TensorView& from, IBackend& sender) override {
-    EMBER_CHECK(to.shape == from.shape && to.dtype == from.dtype && to.dense() && from.dense(),
-                "hop from ", from.shape.str(), " to ", to.shape.str());
-    sender.synchronize();
-    if (from.device.kind == DeviceKind::kCuda) {
-      cuda::copy_peer_async(to.data, device_.index, from.data, from.device.index, to.bytes(),
-                            stream_.get());
-      ember::synchronize(stream_.get());  // the sender may write `from` again
-    } else {
-      upload(to, from.data);
-    }
-  }
-
   void synchronize() override { ember::synchronize(stream_.get()); }
+  Stream queue() const override { return stream_.get(); }
 
   void embed(const k::EmbedParams& p) override { k::embed_cuda(p, stream()); }
   void rmsnorm(const k::RmsNormParams& p) override { k::rmsnorm_cuda(p, stream()); }

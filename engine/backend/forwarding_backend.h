@@ -25,10 +25,11 @@ class ForwardingBackend : public IBackend {
   }
   void upload(const TensorView& to, const void* host) override { inner_->upload(to, host); }
   void download(const TensorView& from, void* host) override { inner_->download(from, host); }
-  void receive(const TensorView& to, const TensorView& from, IBackend& sender) override {
-    inner_->receive(to, from, sender);
+  void receive(const TensorView& to, const TensorView& from, Hop& hop) override {
+    inner_->receive(to, from, hop);
   }
   void synchronize() override { inner_->synchronize(); }
+  Stream queue() const override { return inner_->queue(); }
   void embed(const k::EmbedParams& p) override { inner_->embed(p); }
   void rmsnorm(const k::RmsNormParams& p) override { inner_->rmsnorm(p); }
   void linear(const k::LinearParams& p) override { inner_->linear(p); }

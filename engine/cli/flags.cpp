@@ -57,6 +57,13 @@ void add_model_flags(CLI::App& app, ModelFlags& flags, bool with_context) {
       ->type_name("TYPE")
       ->capture_default_str()
       ->group(group);
+  app.add_option("--hop", flags.hop,
+                 "activations between GPUs: peer copies, staged through host memory, or auto: peer "
+                 "where the devices can")
+      ->check(CLI::IsMember({"auto", "peer", "staged"}))
+      ->type_name("WAY")
+      ->capture_default_str()
+      ->group(group);
   app.add_option("-t,--threads", flags.threads, "CPU threads; default all that may be used")
       ->check(CLI::Range(int64_t{1}, int64_t{256}))
       ->type_name("N")
@@ -147,6 +154,7 @@ RuntimeOptions runtime_options(const ModelFlags& flags, int64_t max_position) {
   options.dtype = flags.dtype;
   options.context = flags.context.value_or(std::min(kDefaultContext, max_position));
   options.chunk = flags.chunk;
+  options.hop = parse_hop_path(flags.hop);
   if (flags.mem_limit > 0) {
     options.mem_limit = static_cast<int64_t>(flags.mem_limit * 1024.0 * 1024.0 * 1024.0);
   }

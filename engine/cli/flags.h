@@ -27,14 +27,15 @@ struct ModelFlags {
   std::string devices;  // "": the default, device 0 or else the CPU
   std::string split;    // "auto", or layers a stage: "14,14"
   std::string dtype = "auto";
+  std::string hop = "auto";
   std::optional<int64_t> context;  // unset: 2048, or all that a shorter model was made for
   int64_t chunk = 512;
   int64_t threads = 0;   // 0: all
   double mem_limit = 0;  // GiB; 0: what is free
 };
 
-// -m, --devices, --split, --dtype, --threads, --chunk, --mem-limit; -c where the command has a
-// context of its own.
+// -m, --devices, --split, --dtype, --hop, --threads, --chunk, --mem-limit; -c where the command has
+// a context of its own.
 void add_model_flags(CLI::App& app, ModelFlags& flags, bool with_context);
 
 // Resolves "" and "auto"; says on stderr when the default falls back to the CPU. Throws

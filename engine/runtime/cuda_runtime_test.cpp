@@ -2,8 +2,10 @@
 // The whole engine on a CUDA device, judged by the CPU backend's fp32.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include "engine/backend/forwarding_backend.h"
 #include "engine/runtime/runtime.h"
@@ -127,13 +129,100 @@ TEST(CudaRuntime, GraphsEqualTheirOpsToTheBit) {
   }
 }
 
-TEST(CudaRuntime, StagesAndRepeatsAreBitEqual) {
+TEST(CudaRuntime, RepeatsAreBitEqual) {
   EMBER_NEEDS_CUDA();
   const auto ids = prompt(90, tiny()->config().shape.V);
   const Rows one = all_logits(tiny(), options({kGpu}), ids, 60);
   EXPECT_EQ(all_logits(tiny(), options({kGpu}), ids, 60), one);
-  EXPECT_EQ(all_logits(tiny(), options({kGpu, kGpu}), ids, 60), one);
-  EXPECT_EQ(all_logits(tiny(), options({kGpu, kGpu, kGpu, kGpu}), ids, 60), one);
+}
+
+// Every cut of the pipeline, every way of a hop, several chunks: the bits of one stage. A small
+// hop is one of up to 64 tokens here.
+TEST(CudaRuntime, StagesAreBitEqual) {
+  EMBER_NEEDS_CUDA();
+  std::vector<DeviceId> spread;
+  for (const CudaDeviceInfo& gpu : cuda_devices()) {
+    spread.push_back({DeviceKind::kCuda, gpu.index});
+  }
+  spread.resize(std::min<size_t>(spread.size(), 4));
+  const auto ids = prompt(330, tiny()->config().shape.V);
+  for (int64_t chunk : {512, 128, 64, 7}) {
+    RuntimeOptions one = options({kGpu});
+    one.chunk = chunk;
+    one.logit_rows = 32;
+    const Rows want = all_logits(tiny(), one, ids, 300);
+    for (const auto& devices : {std::vector<DeviceId>{kGpu, kGpu},
+                                std::vector<DeviceId>{kGpu, kGpu, kGpu, kGpu}, spread}) {
+      for (HopPath hop : {HopPath::kAuto, HopPath::kPeer, HopPath::kStaged}) {
+        RuntimeOptions o = one;
+        o.devices = devices;
+        o.hop = hop;
+        EXPECT_EQ(all_logits(tiny(), o, ids, 300), want)
+            << devices.size() << " stages, chunk " << chunk << ", hop " << static_cast<int>(hop);
+      }
+    }
+  }
+}
+
+// Without a look at the logits in between, the stages run ahead of each other: more chunks than a
+// hop has buffers, many passes, and hops of more than one piece, each compared with one stage.
+TEST(CudaRuntime, StagesThatRunAheadAreBitEqual) {
+  EMBER_NEEDS_CUDA();
+  constexpr int64_t kPrompt = 3100;
+  const auto ids = prompt(kPrompt + 5, tiny()->config().shape.V);
+  const auto last = [&](std::vector<DeviceId> devices, HopPath hop, int64_t chunk) {
+    RuntimeOptions o = options(std::move(devices));
+    o.hop = hop;
+    o.chunk = chunk;
+    o.context = kPrompt + 5;
+    const auto runtime = make_runtime(tiny(), o);
+    Rows rows;
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      const auto session = runtime->new_session(o.context);
+      rows.push_back(copy(runtime->prefill(*session, ids.data(), kPrompt - repeat)));
+      for (int64_t i = kPrompt; i < o.context; ++i) {
+        rows.push_back(copy(runtime->decode(*session, ids[i])));
+      }
+    }
+    return rows;
+  };
+  for (int64_t chunk : {1500, 96}) {
+    const Rows want = last({kGpu}, HopPath::kAuto, chunk);
+    for (HopPath hop : {HopPath::kAuto, HopPath::kStaged}) {
+      EXPECT_EQ(last({kGpu, kGpu}, hop, chunk), want) << chunk;
+      EXPECT_EQ(last({kGpu, kGpu, kGpu, kGpu}, hop, chunk), want) << chunk;
+    }
+  }
+}
+
+TEST(CudaRuntime, StagesInPoisonedMemoryAreBitEqual) {
+  EMBER_NEEDS_CUDA();
+  const auto ids = prompt(200, tiny()->config().shape.V);
+  RuntimeOptions o = options({kGpu, kGpu, kGpu});
+  o.chunk = 48;
+  const Rows clean = all_logits(tiny(), o, ids, 180);
+  setenv("EMBER_POISON", "1", 1);
+  for (HopPath hop : {HopPath::kAuto, HopPath::kStaged}) {
+    o.hop = hop;
+    EXPECT_EQ(all_logits(tiny(), o, ids, 180), clean);
+  }
+  unsetenv("EMBER_POISON");
+}
+
+// From the host's memory to the device's and back: the halves compute in different precision, so
+// the result is judged like one device's.
+TEST(CudaRuntime, CpuAndGpuShareAModel) {
+  EMBER_NEEDS_CUDA();
+  const auto ids = prompt(120, tiny()->config().shape.V);
+  const Rows want = all_logits(tiny(), options({kCpu}), ids, 100);
+  for (const auto& devices : {std::vector<DeviceId>{kCpu, kGpu}, std::vector<DeviceId>{kGpu, kCpu},
+                              std::vector<DeviceId>{kGpu, kCpu, kGpu}}) {
+    RuntimeOptions o = options(devices);
+    o.chunk = 32;
+    const Rows got = all_logits(tiny(), o, ids, 100);
+    EXPECT_TRUE(relative_l2(got, want) <= allowed("bf16")) << relative_l2(got, want);
+    EXPECT_EQ(all_logits(tiny(), o, ids, 100), got);
+  }
 }
 
 // Two sessions in turns: recorded steps must not mix up their caches.

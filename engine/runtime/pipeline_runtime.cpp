@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/backend/registry.h"
+#include "engine/core/log.h"
 #include "engine/runtime/stage_loader.h"
 
 namespace ember {
@@ -88,6 +89,19 @@ PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
     s.work = StageWorkspace::make(*s.backend, config().shape, chunk_, logit_rows_, s.map.first,
                                   s.map.last);
   }
+  make_hops(options.hop);
+}
+
+void PipelineRuntime::make_hops(HopPath path) {
+  std::string note;
+  for (size_t i = 0; i + 1 < stages_.size(); ++i) {
+    const Stage &from = stages_[i], &to = stages_[i + 1];
+    hops_.push_back(make_hop(*from.backend, *to.backend, from.work.x.bytes(), path, &note));
+    verbose("stage ", i, " to ", i + 1, ": activations by ", hops_.back()->str());
+  }
+  if (!note.empty()) {
+    notice(note);
+  }
 }
 
 std::unique_ptr<Session> PipelineRuntime::new_session(int64_t capacity) {
@@ -132,6 +146,8 @@ StageArgs PipelineRuntime::args(const Stage& s, const Session& session, size_t i
           session.length(), tokens,    s.map.first, s.map.last};
 }
 
+// Between CUDA devices nothing here waits for a stage: while stage 1 computes this chunk, stage 0
+// is given the next.
 void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t tokens) {
   TensorView ids_view = stages_[0].work.ids;
   ids_view.shape = Shape{tokens};
@@ -140,8 +156,8 @@ void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t to
   for (size_t i = 0; i < stages_.size(); ++i) {
     Stage& s = stages_[i];
     if (i > 0) {
-      Stage& sender = stages_[i - 1];
-      s.backend->receive(s.work.x.rows(0, tokens), sender.work.x.rows(0, tokens), *sender.backend);
+      s.backend->receive(s.work.x.rows(0, tokens), stages_[i - 1].work.x.rows(0, tokens),
+                         *hops_[i - 1]);
     }
     s.backend->run_stage(args(s, session, i, tokens));
   }

@@ -33,6 +33,7 @@ class PipelineRuntime : public IRuntime {
     RopeTable rope;
   };
 
+  void make_hops(HopPath path);
   void check_ids(const Session& session, const int32_t* ids, int64_t n) const;
   void ensure_rope(int64_t capacity);
   StageArgs args(const Stage& stage, const Session& session, size_t index, int64_t tokens) const;
@@ -48,7 +49,8 @@ class PipelineRuntime : public IRuntime {
   int64_t logit_rows_;
   int64_t rope_capacity_ = 0;
   std::vector<Stage> stages_;
-  std::vector<float> host_logits_;  // when the last stage is not on the CPU
+  std::vector<std::unique_ptr<Hop>> hops_;  // hops_[i]: from stage i to stage i + 1
+  std::vector<float> host_logits_;          // when the last stage is not on the CPU
 };
 
 }  // namespace ember

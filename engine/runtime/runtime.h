@@ -20,10 +20,11 @@ struct RuntimeOptions {
   std::vector<DeviceId> devices = {DeviceId{}};  // one pipeline stage each
   std::vector<int64_t> split;                    // layers a stage; empty: balanced by bytes
   std::string dtype = "auto";
-  int64_t context = 2048;  // capacity that the memory plan must have room for
-  int64_t chunk = 512;     // tokens of one prefill pass
-  int64_t logit_rows = 1;  // rows of logits computed at once when all are wanted
-  int64_t mem_limit = -1;  // bytes a device may use; -1: what is free
+  int64_t context = 2048;        // capacity that the memory plan must have room for
+  int64_t chunk = 512;           // tokens of one prefill pass
+  int64_t logit_rows = 1;        // rows of logits computed at once when all are wanted
+  int64_t mem_limit = -1;        // bytes a device may use; -1: what is free
+  HopPath hop = HopPath::kAuto;  // how activations get from one CUDA device to another
   std::function<void(int64_t done_bytes, int64_t total_bytes)> on_load;
   // Wraps each stage's backend (taps, faults); called once a stage, in order.
   std::function<std::unique_ptr<IBackend>(std::unique_ptr<IBackend>, int64_t stage)> decorate;

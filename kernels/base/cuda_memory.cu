@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/base/cuda_memory.h"
 
+#include <utility>
+
 #include "kernels/base/cuda_check.cuh"
 #include "kernels/base/cuda_scratch.cuh"
 
@@ -74,6 +76,27 @@ void copy_rows_async(void* dst, int64_t dst_pitch, const void* src, int64_t src_
   EMBER_CUDA(cudaMemcpy2DAsync(dst, static_cast<size_t>(dst_pitch), src,
                                static_cast<size_t>(src_pitch), static_cast<size_t>(row_bytes),
                                static_cast<size_t>(rows), cudaMemcpyDefault, raw(stream)));
+}
+
+std::string enable_peer_copies(int device, int peer) {
+  for (int turn = 0; turn < 2; ++turn, std::swap(device, peer)) {
+    const DeviceGuard guard(device);
+    int can = 0;
+    cudaError_t error = cudaDeviceCanAccessPeer(&can, device, peer);
+    if (error == cudaSuccess && can == 0) {
+      return "the devices have no peer access";
+    }
+    if (error == cudaSuccess) {
+      error = cudaDeviceEnablePeerAccess(peer, 0);
+    }
+    if (error != cudaSuccess) {
+      cudaGetLastError();
+      if (error != cudaErrorPeerAccessAlreadyEnabled) {
+        return cudaGetErrorString(error);
+      }
+    }
+  }
+  return "";
 }
 
 void copy_peer_async(void* dst, int dst_device, const void* src, int src_device, int64_t bytes,

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "kernels/base/stream.h"
 #include "kernels/base/tensor.h"
@@ -26,6 +27,9 @@ void copy_async(void* dst, const void* src, int64_t bytes, Stream stream);
 // rows x row_bytes, pitches in bytes.
 void copy_rows_async(void* dst, int64_t dst_pitch, const void* src, int64_t src_pitch,
                      int64_t row_bytes, int64_t rows, Stream stream);
+// Lets two different devices copy to each other without the host, for the life of the process.
+// Empty when they can, else why not; never throws a CUDA error.
+std::string enable_peer_copies(int device, int peer);
 // Between devices; goes through the host where the devices cannot reach each other.
 void copy_peer_async(void* dst, int dst_device, const void* src, int src_device, int64_t bytes,
                      Stream stream);

@@ -45,6 +45,9 @@ void copy_async(void*, const void*, int64_t, Stream) {
 void copy_rows_async(void*, int64_t, const void*, int64_t, int64_t, int64_t, Stream) {
   no_cuda("copy_rows_async");
 }
+std::string enable_peer_copies(int, int) {
+  return "built without CUDA";
+}
 void copy_peer_async(void*, int, const void*, int, int64_t, Stream) {
   no_cuda("copy_peer_async");
 }

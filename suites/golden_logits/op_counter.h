@@ -35,8 +35,8 @@ class OpCounter : public ForwardingBackend {
     inner().attention(p);
   }
   void swiglu(const k::SwigluParams& p) override { count("swiglu"), inner().swiglu(p); }
-  void receive(const TensorView& to, const TensorView& from, IBackend& sender) override {
-    count("hop"), inner().receive(to, from, sender);
+  void receive(const TensorView& to, const TensorView& from, Hop& hop) override {
+    count("hop"), inner().receive(to, from, hop);
   }
 
  private:
