@@ -216,6 +216,25 @@ TEST(ChatTerminal, LinesAreEdited) {
   EXPECT_EQ(Json::parse(file.read())[0].at("content"), "\xE4\xBD\xA0Hello");
 }
 
+// Typed before the editor reads: while the program starts, or with a message that is answered
+// first.
+TEST(ChatTerminal, CtrlDTypedAheadLeaves) {
+  constexpr double kLimitSeconds = 20;
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    const auto at_once =
+        run_ember_on_terminal(terminal_args({"-n", "4"}), {{"", "\x04"}}, kLimitSeconds);
+    EXPECT_EQ(at_once.exit_code, 0) << at_once.out;
+    EXPECT_TRUE(contains(at_once.out, "> ")) << at_once.out;
+    const auto loaded = run_ember_on_terminal(terminal_args({"-n", "4"}),
+                                              {{"type a message", "\x04"}}, kLimitSeconds);
+    EXPECT_EQ(loaded.exit_code, 0) << loaded.out;
+  }
+  const auto after =
+      run_ember_on_terminal(terminal_args({"-n", "4"}), {{"", "Hi\r\x04"}}, kLimitSeconds);
+  EXPECT_EQ(after.exit_code, 0) << after.out;
+  EXPECT_TRUE(contains(after.out, "cut after -n 4 tokens")) << after.out;
+}
+
 TEST(ChatTerminal, HistoryBringsALineBack) {
   TempFile file, lines;
   const auto r = run_ember_on_terminal(terminal_args({"-n", "4", "--history", lines.path}),

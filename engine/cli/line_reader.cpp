@@ -2,12 +2,14 @@
 #include "engine/cli/line_reader.h"
 
 #include <histedit.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <clocale>
 #include <cstdio>
 #include <cstring>
+#include <cwchar>
 
 #include "engine/cli/signals.h"
 #include "engine/core/log.h"
@@ -40,6 +42,39 @@ std::optional<std::string> read_plain() {
       return line;
     }
     line += c;
+  }
+}
+
+// Gives the editor a character: 1, 0 at the end of input, -1 when a signal came. A signal may come
+// just before a wait begins (or to another thread), which the wait would not notice: hence slices.
+int read_char(EditLine*, wchar_t* to) {
+  constexpr int kSliceMs = 50;
+  mbstate_t state = {};
+  for (;;) {
+    pollfd fd = {STDIN_FILENO, POLLIN, 0};
+    const int ready = poll(&fd, 1, kSliceMs);
+    if (SignalGuard::pending() != 0) {
+      return -1;
+    }
+    if (ready <= 0) {
+      continue;
+    }
+    char byte = 0;
+    const ssize_t n = ::read(STDIN_FILENO, &byte, 1);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+      continue;
+    }
+    if (n <= 0) {
+      return 0;
+    }
+    const size_t length = std::mbrtowc(to, &byte, 1, &state);
+    if (length == static_cast<size_t>(-2)) {
+      continue;  // the character goes on
+    }
+    if (length != static_cast<size_t>(-1)) {
+      return 1;
+    }
+    state = {};  // no character begins, or goes on, like that: it is passed over
   }
 }
 
@@ -78,7 +113,11 @@ LineReader::LineReader(const std::string& history_file) {
         return static_cast<Editor*>(self)->prompt.data();
       });
   el_set(editor_->line, EL_EDITOR, "emacs");
+  el_set(editor_->line, EL_GETCFN, read_char);
   el_set(editor_->line, EL_HIST, history, editor_->history);
+  // A Ctrl-D that comes while the terminal still cuts lines itself is kept as an end-of-file mark,
+  // which reads as a zero byte once the editor has taken over: it must mean the same.
+  el_set(editor_->line, EL_BIND, "^@", "em-delete-or-list", nullptr);
   el_source(editor_->line, nullptr);
   if (!history_file.empty()) {
     history(editor_->history, &event, H_LOAD, history_file.c_str());
