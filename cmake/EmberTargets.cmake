@@ -8,11 +8,17 @@ if(CCACHE_PROGRAM)
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
 endif()
 
+# A kernel whose registers spill, or that keeps an array in local memory, does not build: on every
+# architecture that is built, and for every kernel, the slow plain forms included.
+# ci/check_spills.sh tests that these flags do refuse one.
+set(EMBER_NVCC_FLAGS -Werror=all-warnings -Xptxas=--warn-on-spills
+    -Xptxas=--warn-on-local-memory-usage)
+
 add_library(ember_flags INTERFACE)
 target_include_directories(ember_flags INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
 target_compile_options(ember_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror>
-  $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror -lineinfo>)
+  $<$<COMPILE_LANGUAGE:CUDA>:${EMBER_NVCC_FLAGS} -Xcompiler=-Wall,-Wextra,-Werror -lineinfo>)
 if(EMBER_SANITIZE)
   # -Wmaybe-uninitialized: under the sanitizers GCC suspects its own <regex>.
   target_compile_options(ember_flags INTERFACE

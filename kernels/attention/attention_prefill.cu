@@ -42,18 +42,40 @@ constexpr int shared_bytes() {
   return (kRows + 2 * kKeys) * E * 2;
 }
 
+// threadIdx.x, read anew: what follows from it is then computed where it is needed and takes no
+// registers across a step, which would spill.
+__device__ __forceinline__ int thread_anew() {
+  int thread;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+  return thread;
+}
+
+// A condition that is known to be the same over a warp. From compute capability 9.0 on a vote tells
+// the compiler, which otherwise keeps the shuffles behind a branch twice, and spills; before, the
+// vote takes more registers than it saves.
+__device__ __forceinline__ bool same_in_warp(bool condition) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  return __any_sync(0xffffffffu, condition);
+#else
+  return condition;
+#endif
+}
+
 // Keys [first, first + kKeys) of a dense (S, E) matrix into a swizzled tile; zeros from `end`. A
 // thread keeps its chunk and takes every kStep-th row: a multiple of 8, so that the swizzle is the
-// same for all and addresses differ by constants.
+// same for all and addresses differ by constants. `from` is the same for all threads: what is a
+// thread's own fits in 32 bits, and registers are short here.
 template <class T, int E>
 __device__ __forceinline__ void copy_keys(uint32_t tile, const T* from, int first, int end) {
   constexpr int kChunks = E / 8, kStep = kThreads / kChunks;
-  const int row = threadIdx.x / kChunks, chunk = threadIdx.x % kChunks;
-  const uint32_t to = tile + dev::swizzled<E * 2>(row, chunk);
-  const T* at = from + int64_t{first + row} * E + chunk * 8;
+  const uint32_t thread = static_cast<uint32_t>(thread_anew());
+  const uint32_t row = thread / kChunks, chunk = thread % kChunks;
+  const uint32_t to = tile + dev::swizzled<E * 2>(static_cast<int>(row), static_cast<int>(chunk));
+  const T* at = from + int64_t{first} * E + (row * E + chunk * 8);
+  const int left = end - first - static_cast<int>(row);
 #pragma unroll
   for (int i = 0; i < kKeys / kStep; ++i) {
-    dev::copy16_async(to + i * kStep * E * 2, at + i * kStep * E, first + row + i * kStep < end);
+    dev::copy16_async(to + i * kStep * E * 2, at + i * kStep * E, i * kStep < left);
   }
 }
 
@@ -105,7 +127,7 @@ __device__ __forceinline__ void scores(float (&s)[2][kKeys / 8][4], dev::ChunkWa
 #pragma unroll
     for (int n = 0; n < kKeys / 16; ++n) {
       uint32_t b[4];
-      dev::load_matrices(b, k_walk.at(k, 16 * n));
+      dev::load_matrices(b, k_walk.at(k, kRows + 16 * n));
 #pragma unroll
       for (int m = 0; m < 2; ++m) {
         dev::mma<T>(s[m][2 * n], q[m], b[0], b[1]);
@@ -115,9 +137,12 @@ __device__ __forceinline__ void scores(float (&s)[2][kKeys / 8][4], dev::ChunkWa
   }
 }
 
-// Scores of keys that a row must not see become -inf.
-__device__ __forceinline__ void mask(float (&s)[2][kKeys / 8][4], int key, int row, int start,
+// Scores of keys that a row must not see become -inf. at: first key of the step; first: first row
+// of the block.
+__device__ __forceinline__ void mask(float (&s)[2][kKeys / 8][4], int at, int first, int start,
                                      int group) {
+  const int thread = thread_anew(), lane = thread % 32;
+  const int key = at + lane % 4 * 2, row = first + thread / 32 * kWarpRows + lane / 4;
 #pragma unroll
   for (int m = 0; m < 2; ++m) {
 #pragma unroll
@@ -136,10 +161,12 @@ __device__ __forceinline__ void mask(float (&s)[2][kKeys / 8][4], int key, int r
   }
 }
 
-// Scores to weights in place; rescales what was summed under an older maximum. Position 0 is
-// visible to every row and comes first, so the maximum is finite from the first step on.
-template <int E>
-__device__ __forceinline__ void soften(float (&s)[2][kKeys / 8][4], State<E>& state,
+// Scores to weights p, which are A fragments of the product with V: the layout of C, taken in pairs
+// of columns, is that of A. Rescales what was summed under an older maximum. Position 0 is visible
+// to every row and comes first, so the maximum is finite from the first step on.
+template <class T, int E>
+__device__ __forceinline__ void soften(uint32_t (&p)[2][kKeys / 16][4],
+                                       const float (&s)[2][kKeys / 8][4], State<E>& state,
                                        float scale_log2) {
 #pragma unroll
   for (int m = 0; m < 2; ++m) {
@@ -157,11 +184,11 @@ __device__ __forceinline__ void soften(float (&s)[2][kKeys / 8][4], State<E>& st
       float total = state.total[m][half] * shrink;
 #pragma unroll
       for (int n = 0; n < kKeys / 8; ++n) {
-#pragma unroll
-        for (int i = 2 * half; i < 2 * half + 2; ++i) {
-          s[m][n][i] = dev::exp2_fast(fmaf(s[m][n][i], scale_log2, -offset));
-          total += s[m][n][i];
-        }
+        const float x = dev::exp2_fast(fmaf(s[m][n][2 * half], scale_log2, -offset));
+        const float y = dev::exp2_fast(fmaf(s[m][n][2 * half + 1], scale_log2, -offset));
+        total += x;
+        total += y;
+        p[m][n / 2][n % 2 * 2 + half] = dev::pack2<T>(x, y);
       }
       state.total[m][half] = total;
 #pragma unroll
@@ -174,27 +201,19 @@ __device__ __forceinline__ void soften(float (&s)[2][kKeys / 8][4], State<E>& st
 }
 
 template <class T, int E>
-__device__ __forceinline__ void add_values(State<E>& state, const float (&s)[2][kKeys / 8][4],
+__device__ __forceinline__ void add_values(State<E>& state, const uint32_t (&p)[2][kKeys / 16][4],
                                            dev::ChunkWalk<E * 2>& v_walk) {
   v_walk.forget();
 #pragma unroll
   for (int k = 0; k < kKeys / 16; ++k) {
-    uint32_t p[2][4];  // the layout of C, taken in pairs of columns, is that of A
-#pragma unroll
-    for (int m = 0; m < 2; ++m) {
-      p[m][0] = dev::pack2<T>(s[m][2 * k][0], s[m][2 * k][1]);
-      p[m][1] = dev::pack2<T>(s[m][2 * k][2], s[m][2 * k][3]);
-      p[m][2] = dev::pack2<T>(s[m][2 * k + 1][0], s[m][2 * k + 1][1]);
-      p[m][3] = dev::pack2<T>(s[m][2 * k + 1][2], s[m][2 * k + 1][3]);
-    }
 #pragma unroll
     for (int n = 0; n < E / 16; ++n) {
       uint32_t b[4];
-      dev::load_matrices_transposed(b, v_walk.at(n, 16 * k));
+      dev::load_matrices_transposed(b, v_walk.at(n, kRows + kKeys + 16 * k));
 #pragma unroll
       for (int m = 0; m < 2; ++m) {
-        dev::mma<T>(state.o[m][2 * n], p[m], b[0], b[1]);
-        dev::mma<T>(state.o[m][2 * n + 1], p[m], b[2], b[3]);
+        dev::mma<T>(state.o[m][2 * n], p[m][k], b[0], b[1]);
+        dev::mma<T>(state.o[m][2 * n + 1], p[m][k], b[2], b[3]);
       }
     }
   }
@@ -202,12 +221,12 @@ __device__ __forceinline__ void add_values(State<E>& state, const float (&s)[2][
 
 template <class T, int E>
 __device__ __forceinline__ void store_rows(const Args& a, State<E>& state, int head, int first) {
-  const int lane = threadIdx.x % 32;
+  const int thread = thread_anew(), lane = thread % 32;
 #pragma unroll
   for (int m = 0; m < 2; ++m) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const int row = first + 16 * m + 8 * half + lane / 4;
+      const int row = first + thread / 32 * kWarpRows + 16 * m + 8 * half + lane / 4;
       const float inverse = 1.0f / dev::quad_sum(state.total[m][half]);
       const int t = row / a.group, g = row % a.group;
       if (t >= a.T) {
@@ -266,14 +285,14 @@ __global__ void __launch_bounds__(kThreads, 2) attention_prefill_kernel(Args a) 
   }
   const int lane = threadIdx.x % 32;
   dev::ChunkWalk<E * 2> q_walk(q_tile, warp_first - first + lane % 16, lane / 16);
-  dev::ChunkWalk<E * 2> k_walk(k_tile, lane % 8 + lane / 16 * 8, lane / 8 % 2);
-  dev::ChunkWalk<E * 2> v_walk(v_tile, lane % 16, lane / 16);
-  const int sees_all = start + warp_first / a.group;  // every row of the warp, up to here
-  const int sees_any = start + (warp_first + kWarpRows - 1) / a.group;
+  dev::ChunkWalk<E * 2> k_walk(q_tile, lane % 8 + lane / 16 * 8, lane / 8 % 2);
+  dev::ChunkWalk<E * 2> v_walk(q_tile, lane % 16, lane / 16);
 
   for (int at = 0; at < keys; at += kKeys) {
     float s[2][kKeys / 8][4];
-    const bool visible = at <= sees_any;
+    // Row r sees key start + r / group last; the division is multiplied out.
+    const int warp_row = first + thread_anew() / 32 * kWarpRows;
+    const bool visible = same_in_warp((at - start) * a.group <= warp_row + kWarpRows - 1);
     dev::copies_wait<0>();
     __syncthreads();  // K is there for all, and all are done with V
     copy_keys<T, E>(v_tile, v, at, keys);
@@ -288,14 +307,15 @@ __global__ void __launch_bounds__(kThreads, 2) attention_prefill_kernel(Args a) 
       dev::copies_commit();
     }
     if (visible) {
-      if (at + kKeys - 1 > sees_all) {
-        mask(s, at + lane % 4 * 2, warp_first + lane / 4, start, a.group);
+      if ((at + kKeys - 1 - start) * a.group > warp_row) {
+        mask(s, at, first, start, a.group);
       }
-      soften<E>(s, state, a.scale_log2);
-      add_values<T, E>(state, s, v_walk);
+      uint32_t p[2][kKeys / 16][4];
+      soften<T, E>(p, s, state, a.scale_log2);
+      add_values<T, E>(state, p, v_walk);
     }
   }
-  store_rows<T, E>(a, state, head, warp_first);
+  store_rows<T, E>(a, state, head, first);
 }
 
 using Kernel = void (*)(Args);

@@ -158,13 +158,13 @@ __global__ void __launch_bounds__(gemv_max_threads(kVectors), 1) gemv_kernel(Arg
   constexpr int kLanesARow = 32 / kRows;
   const int lane_row = lane / kLanesARow;
   const int capacity = a.window * a.groups * kRows;
-  float* slots = partial + k_warp * capacity;
   const int window_tiles = a.window * a.groups;
-  for (int first = begin; first < end; first += window_tiles) {
+  int slot = k_warp * capacity - begin * kRows;  // of row 0, were it in this window
+  for (int first = begin; first < end; first += window_tiles, slot -= capacity) {
     const auto keep = [&](int t, float sum) {
       const int row = first_row(t) + lane_row;
       if (lane % kLanesARow == 0 && row >= t * kRows) {
-        slots[row - first * kRows] = sum;
+        partial[slot + row] = sum;
       }
     };
     const int last = min(first + window_tiles, end);
