@@ -3,6 +3,7 @@
 #include "engine/cli/command.h"
 #include "harness/commands.h"
 #include "suites/golden_logits/golden_command.h"
+#include "suites/report/report_command.h"
 
 namespace ember {
 
@@ -15,6 +16,7 @@ std::vector<CommandEntry> all_commands() {
       {"logits", "write logits and hidden states of given token ids", add_logits},
       {"golden", "check the engine against Hugging Face's reference and its own spread",
        add_golden},
+      {"report", "validate, show, merge, compare and export reports of benches", add_report},
       {"devices", "list the CPU and the CUDA devices that this build can use", add_devices},
   };
 }

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstdio>
+
+#include "engine/io/json.h"
+#include "reports/gate/compare.h"
+
+namespace ember::report {
+namespace {
+
+std::string percent(double share) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %%", 100 * share);
+  return text;
+}
+
+void check_gpu(const std::string& at, const Gpu& g, const Policy& policy,
+               std::vector<std::string>* out) {
+  const std::string where = at + ": gpu " + std::to_string(g.index) + " ";
+  if (g.other_processes.value_or(0) > 0) {
+    out->push_back(where + "was shared with " + std::to_string(*g.other_processes) +
+                   " other processes");
+  }
+  if (g.throttle) {
+    const std::pair<const char*, std::optional<double>> reasons[] = {
+        {"its power limit", g.throttle->power},
+        {"heat", g.throttle->thermal},
+        {"the hardware's brake", g.throttle->hardware}};
+    for (const auto& [what, share] : reasons) {
+      if (share.value_or(0) > policy.max_throttled_share) {
+        out->push_back(where + "was slowed by " + what + " in " + percent(*share) +
+                       " of the samples, " + percent(policy.max_throttled_share) + " are allowed");
+      }
+    }
+  }
+  if (g.sm_mhz && g.clock_policy != "locked" && g.sm_mhz->median > 0) {
+    const double spread = (g.sm_mhz->max - g.sm_mhz->min) / g.sm_mhz->median;
+    if (spread > policy.max_clock_spread) {
+      out->push_back(where + "changed its clock by " + percent(spread) + ", " +
+                     percent(policy.max_clock_spread) + " are allowed; lock the clocks");
+    }
+  }
+}
+
+void check_throttled_samples(const std::string& at, const Report& r, const Policy& policy,
+                             std::vector<std::string>* out) {
+  double kept = 0, lost = 0;
+  for (const Case& c : r.cases) {
+    lost += static_cast<double>(c.excluded_throttled);
+    for (const Samples& s : c.samples) {
+      kept += static_cast<double>(s.values.size());
+    }
+  }
+  if (lost > policy.max_throttled_share * (kept + lost)) {
+    out->push_back(at + ": " + percent(lost / (kept + lost)) + " of the samples were throttled, " +
+                   percent(policy.max_throttled_share) + " are allowed");
+  }
+}
+
+void check_side(const std::string& at, const Report& r, const Policy& policy,
+                std::vector<std::string>* out) {
+  if (r.run.status != "complete") {
+    out->push_back(at + ": the run was " + r.run.status);
+  }
+  if (r.env.profiler_attached) {
+    out->push_back(at + ": a profiler was attached");
+  }
+  if (r.subject.dirty && !policy.allow_dirty) {
+    out->push_back(at +
+                   ": built with uncommitted changes (\"allow_dirty\" in the policy allows it)");
+  }
+  if (!r.subject.sanitizers.empty()) {
+    out->push_back(at + ": built with sanitizers");
+  }
+  const std::string& build = r.subject.build_type;
+  if (build != "Release" && build != "RelWithDebInfo") {
+    out->push_back(at + ": a " + (build.empty() ? "debug" : printable(build, 40)) +
+                   " build, an optimised one is needed");
+  }
+  for (const Gpu& g : r.env.gpus) {
+    check_gpu(at, g, policy, out);
+  }
+  check_throttled_samples(at, r, policy, out);
+}
+
+}  // namespace
+
+std::vector<std::string> refusals(const Report& base, const Report& fresh, const Policy& policy) {
+  std::vector<std::string> out;
+  check_side("BASE", base, policy, &out);
+  check_side("NEW", fresh, policy, &out);
+  const auto a = comparable_facts(base), b = comparable_facts(fresh);
+  const auto fact = [](const std::map<std::string, std::string>& facts, const std::string& key) {
+    const auto it = facts.find(key);
+    return it == facts.end() ? std::string("none") : printable(it->second, 80);
+  };
+  std::map<std::string, std::string> keys = a;
+  keys.insert(b.begin(), b.end());
+  for (const auto& [key, ignored] : keys) {
+    if (fact(a, key) != fact(b, key)) {
+      out.push_back("another " + key + ": " + fact(a, key) + " in BASE, " + fact(b, key) +
+                    " in NEW");
+    }
+  }
+  return out;
+}
+
+}  // namespace ember::report

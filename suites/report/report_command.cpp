@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// ember report: everything that reads reports. docs/reports.md explains it.
+#include "suites/report/report_command.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "engine/io/json.h"
+#include "kernels/base/error.h"
+#include "reports/format.h"
+#include "reports/gate/compare.h"
+#include "reports/history.h"
+#include "reports/merge.h"
+#include "reports/reader.h"
+#include "reports/writer.h"
+
+namespace ember {
+namespace {
+
+using report::Json;
+
+struct Options {
+  std::vector<std::string> files, add;
+  std::string base, fresh, policy, json, output, filter;
+  bool advisory = false, every = false, noise = false;
+};
+
+std::string text_of(const Json& j) {
+  return j.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// To a file, or to stdout for "-".
+void put(const std::string& path, const std::string& text) {
+  if (path == "-") {
+    std::cout << text << std::flush;
+  } else {
+    report::write_file_atomically(path, text);
+  }
+}
+
+int validate(const Options& o) {
+  int code = 0;
+  for (const std::string& path : o.files) {
+    try {
+      const report::Report r = report::read_report(path);
+      std::cout << printable(path, 400) << ": ok, " << r.cases.size() << " cases\n";
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::kBadInput) {
+        throw;
+      }
+      std::cerr << "ember: " << e.what() << "\n";
+      std::cout << printable(path, 400) << ": bad\n";
+      code = exit_code(ErrorKind::kBadInput);
+    }
+  }
+  return code;
+}
+
+int show(const Options& o) {
+  for (const std::string& path : o.files) {
+    report::print(std::cout, report::read_report(path));
+  }
+  return 0;
+}
+
+int merge(const Options& o) {
+  put(o.output, report::dump_report(report::merge_files(o.files)));
+  return 0;
+}
+
+int compare(const Options& o) {
+  const report::Policy policy = o.policy.empty() ? report::Policy() : report::read_policy(o.policy);
+  const report::Comparison c =
+      report::compare(report::read_report(o.base), report::read_report(o.fresh), policy);
+  report::print(o.json == "-" ? std::cerr : std::cout, c, o.every);
+  if (!o.json.empty()) {
+    put(o.json, text_of(report::to_json(c)));
+  }
+  if (o.advisory && c.exit_code() != 0) {
+    std::cerr << "advisory: exit code 0 in place of " << c.exit_code() << "\n";
+    return 0;
+  }
+  return c.exit_code();
+}
+
+int history(const Options& o) {
+  for (const std::string& path : o.add) {
+    report::append_history(o.files[0], report::history_entry(report::read_report(path)));
+  }
+  const std::vector<report::HistoryEntry> entries = report::read_history(o.files[0]);
+  if (o.noise) {
+    const auto floors = report::noise_floors(entries);
+    for (const report::NoiseFloor& f : floors) {
+      std::cout << f.kind << ": floor " << report::percent(f.floor, 2) << " from " << f.pairs
+                << " pairs of runs of one commit\n";
+    }
+    if (floors.empty()) {
+      fail(ErrorKind::kInconclusive, o.files[0],
+           ": fewer than three pairs of runs of one commit on one machine");
+    }
+    return 0;
+  }
+  report::print(std::cout, entries, o.filter);
+  return 0;
+}
+
+using Action = int (*)(const Options&);
+
+void add_reading(CLI::App& app, Options* o, std::vector<std::pair<CLI::App*, Action>>* actions) {
+  CLI::App* sub = app.add_subcommand("validate", "check reports against their schema; exit 0 or 4");
+  sub->add_option("FILE", o->files, "reports")->required();
+  actions->emplace_back(sub, validate);
+  sub = app.add_subcommand("show", "print reports as tables");
+  sub->add_option("FILE", o->files, "reports")->required();
+  actions->emplace_back(sub, show);
+  sub = app.add_subcommand("merge", "put runs of one binary on one machine into one report");
+  sub->add_option("FILE", o->files, "reports")->required();
+  sub->add_option("-o,--output", o->output, "the merged report, - for stdout")->required();
+  actions->emplace_back(sub, merge);
+  sub = app.add_subcommand("history", "append reports to a history file, print it");
+  sub->add_option("FILE", o->files, "history, one line of JSON a run")->required()->expected(1);
+  sub->add_option("--add", o->add, "append these reports");
+  sub->add_option("--case", o->filter, "only cases whose id contains this");
+  sub->add_flag("--noise", o->noise, "propose floors for a policy from runs of one commit");
+  actions->emplace_back(sub, history);
+}
+
+void add_gate(CLI::App& app, Options* o, std::vector<std::pair<CLI::App*, Action>>* actions) {
+  CLI::App* sub = app.add_subcommand(
+      "compare", "judge NEW by BASE; exit 0, 1 worse, 3 inconclusive or not comparable");
+  sub->add_option("BASE", o->base, "report of the code before")->required();
+  sub->add_option("NEW", o->fresh, "report of the code after")->required();
+  sub->add_option("--policy", o->policy, "JSON file that changes the rules");
+  sub->add_option("--json", o->json, "write the verdicts to this file, - for stdout");
+  sub->add_flag("--advisory", o->advisory, "exit 0 whatever the verdict");
+  sub->add_flag("-v,--verbose", o->every, "print every case");
+  actions->emplace_back(sub, compare);
+}
+
+}  // namespace
+
+CommandFn add_report(CLI::App& app) {
+  const auto o = std::make_shared<Options>();
+  const auto actions = std::make_shared<std::vector<std::pair<CLI::App*, Action>>>();
+  app.require_subcommand(1);
+  add_reading(app, o.get(), actions.get());
+  add_gate(app, o.get(), actions.get());
+  return [o, actions] {
+    for (const auto& [sub, action] : *actions) {
+      if (sub->parsed()) {
+        return action(*o);
+      }
+    }
+    return exit_code(ErrorKind::kUsage);
+  };
+}
+
+}  // namespace ember
