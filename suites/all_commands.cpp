@@ -2,6 +2,7 @@
 // The one list of subcommands: those of the engine and those of the suites.
 #include "engine/cli/command.h"
 #include "harness/commands.h"
+#include "suites/bench/bench_command.h"
 #include "suites/golden_logits/golden_command.h"
 #include "suites/report/report_command.h"
 
@@ -17,6 +18,8 @@ std::vector<CommandEntry> all_commands() {
       {"golden", "check the engine against Hugging Face's reference and its own spread",
        add_golden},
       {"report", "validate, show, merge, compare and export reports of benches", add_report},
+      {"bench", "measure kernels, generation and the device's limits, and write a report",
+       add_bench},
       {"devices", "list the CPU and the CUDA devices that this build can use", add_devices},
   };
 }

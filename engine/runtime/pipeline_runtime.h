@@ -17,6 +17,7 @@ class PipelineRuntime : public IRuntime {
   const ModelConfig& config() const override { return source_->config(); }
   const DeviceMap& device_map() const override { return map_; }
   const MemoryPlan& memory_plan() const override { return plan_; }
+  DType activation_dtype() const override { return stages_[0].backend->activation_dtype(); }
   std::unique_ptr<Session> new_session(int64_t capacity) override;
   TensorView prefill(Session& session, const int32_t* ids, int64_t n,
                      const PrefillOptions& options) override;

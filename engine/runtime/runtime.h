@@ -45,6 +45,8 @@ class IRuntime {
   virtual const ModelConfig& config() const = 0;
   virtual const DeviceMap& device_map() const = 0;
   virtual const MemoryPlan& memory_plan() const = 0;
+  // In which activations and cache are kept, on the first stage.
+  virtual DType activation_dtype() const = 0;
 
   // Throws Error{kOutOfMemory} when the cache cannot be allocated.
   virtual std::unique_ptr<Session> new_session(int64_t capacity) = 0;

@@ -46,7 +46,7 @@ class Bench {
   // The best of a few shapes, each large and square enough to fill the device.
   void gemm(DType dtype) {
     const int64_t largest = cuda_ ? 8192 : 1024;
-    Ceiling best{"gemm_" + std::string(dtype_name(dtype)), "flop/s", 0, 0, 0, true};
+    Ceiling best{"gemm_" + std::string(dtype_name(dtype)), "FLOP/s", 0, 0, 0, true};
     for (const int64_t n : {largest / 2, largest}) {
       const Buffer x = random({n, n}, dtype), w = random({n, n}, dtype);
       const Buffer y(n * n * dtype_bytes(dtype), Buffer::Fill::kNone, device_, "product");

@@ -12,7 +12,7 @@ namespace ember {
 
 struct Ceiling {
   std::string kind;  // "mem_read", "gemm_bf16", …: the table in docs/measuring.md
-  std::string unit;  // "B/s", "flop/s", "s"
+  std::string unit;  // "B/s", "FLOP/s", "s"
   double value = 0;
   double low = 0, high = 0;  // 95 % interval
   bool noisy = false;

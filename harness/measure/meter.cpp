@@ -3,13 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "engine/core/clock.h"
 #include "harness/measure/bandwidth.h"
 #include "harness/measure/spin_gate.h"
-#include "harness/measure/statistics.h"
 #include "kernels/base/cuda_graph.h"
 #include "kernels/base/error.h"
+#include "reports/stats.h"
 
 namespace ember {
 namespace {
@@ -219,18 +220,19 @@ Measurement Meter::measure(const Work& work, const MeasureOptions& options) {
     }
   }
   summarise(options, &m);
-  m.sm_mhz = ember::median(clocks);
+  m.sm_mhz = clocks.empty() ? 0 : report::median(clocks);
   return m;
 }
 
 void summarise(const MeasureOptions& options, Measurement* m) {
-  const MedianInterval interval = median_interval(m->seconds);
-  m->median = ember::median(m->seconds);
-  m->deviation = median_deviation(m->seconds);
-  m->low = interval.low;
-  m->high = interval.high;
-  m->noisy =
-      static_cast<int>(m->seconds.size()) < options.min_samples || !(m->spread() <= options.target);
+  m->noisy = static_cast<int>(m->seconds.size()) < options.min_samples;
+  if (m->seconds.empty()) {
+    return;
+  }
+  std::tie(m->low, m->high) = report::median_interval(m->seconds);
+  m->median = report::median(m->seconds);
+  m->deviation = report::mad(m->seconds);
+  m->noisy = m->noisy || !(m->spread() <= options.target);
 }
 
 }  // namespace ember

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "harness/environment.h"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <random>
+#include <sstream>
+
+#include "engine/core/cpu_info.h"
+#include "engine/core/version.h"
+
+namespace ember {
+namespace {
+
+std::string read_text(const char* path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+std::string first_line(const char* path) {
+  const std::string text = read_text(path);
+  return text.substr(0, text.find('\n'));
+}
+
+// FNV-1a: says whether two names are equal without giving them away at a glance.
+std::string hashed(const std::string& text) {
+  uint64_t h = 0xcbf29ce484222325u;
+  for (const char c : "ember:" + text) {
+    h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  }
+  char hex[17];
+  std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(h));
+  return hex;
+}
+
+std::string run_id() {
+  std::random_device random;
+  char text[40];
+  std::snprintf(text, sizeof text, "%08x-%04x-4%03x-8%03x-%08x%04x", random(), random() & 0xffff,
+                random() & 0xfff, random() & 0xfff, random(), random() & 0xffff);
+  return text;
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+std::string cuda_version(int v) {
+  return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10);
+}
+
+report::Host host() {
+  report::Host h;
+  const CpuInfo cpu = cpu_info();
+  h.cpu = cpu.name;
+  h.isa = cpu.isa;
+  h.cores = cpu.logical_cores;
+  h.threads = cpu.threads;
+  h.mem_bytes = cpu.total_bytes;
+  utsname system{};
+  if (uname(&system) == 0) {
+    h.hash = hashed(system.nodename);
+    h.kernel = system.release;
+  }
+  std::istringstream release(read_text("/etc/os-release"));
+  for (std::string line; std::getline(release, line);) {
+    if (line.rfind("PRETTY_NAME=", 0) == 0) {
+      h.os = line.substr(12);
+      h.os->erase(std::remove(h.os->begin(), h.os->end(), '"'), h.os->end());
+    }
+  }
+  const std::string governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+  if (!governor.empty()) {
+    h.governor = governor;
+  }
+  double load = 0;
+  if (getloadavg(&load, 1) == 1) {
+    h.load_1m = load;
+  }
+  return h;
+}
+
+report::Gpu gpu(const CudaDeviceInfo& d) {
+  report::Gpu g;
+  g.index = d.index;
+  g.name = d.name;
+  g.cc = std::to_string(d.cc_major) + "." + std::to_string(d.cc_minor);
+  g.sms = d.sm_count;
+  g.mem_bytes = d.total_bytes;
+  g.l2_bytes = d.l2_bytes;
+  g.uuid_hash = hashed(d.uuid);
+  const GpuHealth health({DeviceKind::kCuda, d.index});
+  const GpuFacts facts = health.facts();
+  const GpuState state = health.state();
+  g.ecc = facts.ecc;
+  g.mig = facts.mig;
+  g.power_limit_w = facts.power_limit_w;
+  if (state.memory_mhz) {
+    g.mem_mhz = *state.memory_mhz;
+  }
+  if (facts.other_processes) {
+    g.other_processes = *facts.other_processes;
+  }
+  if (facts.pcie_generation && facts.pcie_generation_max && facts.pcie_width) {
+    g.pcie = {*facts.pcie_generation, *facts.pcie_generation_max, *facts.pcie_width};
+  }
+  return g;
+}
+
+}  // namespace
+
+std::string device_name(DeviceId device) {
+  return device.kind == DeviceKind::kCpu ? "cpu" : "cuda:" + std::to_string(device.index);
+}
+
+std::string ceiling_id(const std::string& kind, DeviceId device) {
+  return kind + "@" + device_name(device);
+}
+
+bool profiler_attached() {
+  const std::string status = read_text("/proc/self/status");
+  const size_t tracer = status.find("TracerPid:");
+  if (tracer != std::string::npos && std::atoi(status.c_str() + tracer + 10) != 0) {
+    return true;
+  }
+  // Nsight Systems, Nsight Compute and other tools inject themselves through these.
+  const std::string variables = read_text("/proc/self/environ");
+  for (const char* name : {"NVTX_INJECTION64_PATH=", "CUDA_INJECTION64_PATH=",
+                           "NSYS_PROFILING_SESSION_ID=", "NV_TPS_LAUNCH_UUID="}) {
+    const size_t at = variables.find(name);
+    if (at == 0 || (at != std::string::npos && variables[at - 1] == '\0')) {
+      return true;
+    }
+  }
+  return false;
+}
+
+report::Report start_report(const std::vector<std::string>& command,
+                            const std::vector<DeviceId>& devices) {
+  report::Report r;
+  r.run.id = run_id();
+  r.run.started = utc_now();
+  r.run.command = command;
+  const Version v = version();
+  r.subject.version = v.number;
+  r.subject.commit = v.commit;
+  r.subject.dirty = v.dirty;
+  r.subject.build_type = v.build;
+  r.subject.compiler = v.compiler;
+  r.env.host = host();
+  r.env.profiler_attached = profiler_attached();
+  for (const CudaDeviceInfo& d : cuda_devices()) {
+    const DeviceId id{DeviceKind::kCuda, d.index};
+    if (std::find(devices.begin(), devices.end(), id) != devices.end()) {
+      r.env.gpus.push_back(gpu(d));
+      const std::string driver = GpuHealth(id).facts().driver;
+      r.env.cuda = report::Cuda{driver.empty() ? cuda_version(d.driver_version) : driver,
+                                cuda_version(d.runtime_version),
+                                {}};
+    }
+  }
+  return r;
+}
+
+void finish_report(report::Report* r, double wall_seconds) {
+  r->run.wall_s = wall_seconds;
+}
+
+void add_ceilings(report::Report* r, DeviceId device, const Ceilings& ceilings) {
+  for (const Ceiling& c : ceilings.all()) {
+    report::Ceiling out;
+    out.id = ceiling_id(c.kind, device);
+    out.device = device_name(device);
+    out.kind = c.kind;
+    out.value = c.value;
+    out.unit = c.unit;
+    out.ci95 = {c.low, c.high};
+    r->ceilings.push_back(out);
+  }
+}
+
+}  // namespace ember

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// ember bench: measures, and writes a report. docs/measuring.md explains it.
+#include "suites/bench/bench_command.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "engine/cli/flags.h"
+#include "engine/cli/model.h"
+#include "engine/core/clock.h"
+#include "engine/core/log.h"
+#include "harness/environment.h"
+#include "reports/format.h"
+#include "reports/writer.h"
+#include "suites/bench/e2e.h"
+#include "suites/bench/kernels.h"
+
+namespace ember {
+namespace {
+
+struct Options {
+  ModelFlags model;
+  E2eOptions e2e;
+  KernelsOptions kernels;
+  std::vector<std::string> presets;
+  std::string cache = "cold";
+  double time_cap = 1;
+  std::string json;
+};
+
+DType dtype_named(const std::string& name) {
+  return name == "fp16" ? DType::kF16 : name == "bf16" ? DType::kBF16 : DType::kF32;
+}
+
+void write(const Options& o, report::Report* r, double start) {
+  finish_report(r, now_seconds() - start);
+  const bool to_stdout = o.json == "-";
+  report::print(to_stdout ? std::cerr : std::cout, *r);
+  if (to_stdout) {
+    std::cout << report::dump_report(report::to_json(*r));
+  } else if (!o.json.empty()) {
+    report::write_report(o.json, *r);
+  }
+}
+
+int verdict(const report::Report& r) {
+  for (const report::Case& c : r.cases) {
+    if (c.status == report::Status::kFailed) {
+      return exit_code(ErrorKind::kWrong);
+    }
+  }
+  return 0;
+}
+
+int run_e2e(Options o, const std::vector<std::string>& command) {
+  const double start = now_seconds();
+  const auto longest = [](const std::vector<int64_t>& v) {
+    return *std::max_element(v.begin(), v.end());
+  };
+  const Model model = open_model(o.model.model);
+  o.model.context = longest(o.e2e.depths) + longest(o.e2e.prompts) + o.e2e.tokens;
+  RuntimeOptions options = runtime_options(o.model, model.weights->config().max_position);
+  const DeviceId device = options.devices.at(0);
+  report::Report r = start_report(command, options.devices);
+  // Before the weights take the memory.
+  Ceilings ceilings;
+  {
+    Meter meter(device);
+    CeilingOptions c;
+    c.time_cap = o.time_cap;
+    ceilings = Ceilings::measure(meter, c);
+    o.e2e.cache_bytes = meter.cache_bytes();
+  }
+  add_ceilings(&r, device, ceilings);
+  const LoadedRuntime loaded = load_runtime(model, options);
+  const DType activation = loaded.runtime->activation_dtype();
+  o.e2e.model = std::filesystem::path(o.model.model).filename().string();
+  o.e2e.weights = device.kind == DeviceKind::kCuda ? activation : model.weights->config().dtype;
+  r.model = report::Model{model.weights->description(), dtype_name(activation), {}, {}, {}};
+  bench_e2e(*loaded.runtime, ceilings, o.e2e, &r);
+  write(o, &r, start);
+  return verdict(r);
+}
+
+int run_kernels(Options o, const std::vector<std::string>& command) {
+  const double start = now_seconds();
+  const DeviceId device = choose_devices(o.model.devices, o.model.dtype).at(0);
+  o.kernels.cold = o.cache != "hot";
+  o.kernels.hot = o.cache != "cold";
+  report::Report r = start_report(command, {device});
+  Meter meter(device);
+  CeilingOptions c;
+  c.time_cap = o.time_cap;
+  const DType dtype = o.model.dtype == "auto" ? DType::kBF16 : dtype_named(o.model.dtype);
+  c.gemm = {dtype};
+  const Ceilings ceilings = Ceilings::measure(meter, c);
+  add_ceilings(&r, device, ceilings);
+  for (const std::string& preset : o.presets) {
+    const ModelPreset* p = find_preset(preset);
+    if (p == nullptr) {
+      fail(ErrorKind::kUsage, "--preset: no preset '", preset,
+           "'; `ember --list-presets` has them");
+    }
+    bench_kernels(meter, p->name, p->shape, dtype, ceilings, o.kernels, &r);
+  }
+  write(o, &r, start);
+  return verdict(r);
+}
+
+int run_ceilings(const Options& o, const std::vector<std::string>& command) {
+  const double start = now_seconds();
+  report::Report r = start_report(command, {});
+  for (const DeviceId& device : choose_devices(o.model.devices, "auto")) {
+    Meter meter(device);
+    CeilingOptions c;
+    c.time_cap = o.time_cap;
+    c.gemm = {DType::kF32, DType::kF16, DType::kBF16};
+    add_ceilings(&r, device, Ceilings::measure(meter, c));
+  }
+  write(o, &r, start);
+  return 0;
+}
+
+}  // namespace
+
+CommandFn add_bench(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  app.require_subcommand(1);
+  CLI::App* e2e = app.add_subcommand("e2e", "prefill and decode of one sequence");
+  add_model_flags(*e2e, o->model, false);
+  e2e->add_option("-p,--prompt", o->e2e.prompts, "tokens of the prompt, a list")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  e2e->add_option("-n,--tokens", o->e2e.tokens, "tokens decoded after it")
+      ->check(CLI::NonNegativeNumber);
+  e2e->add_option("-d,--depth", o->e2e.depths, "tokens in the cache before the prompt, a list")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber);
+  e2e->add_option("-r,--repetitions", o->e2e.repetitions, "repetitions that are kept")
+      ->check(CLI::Range(1, 1000));
+  CLI::App* kernels = app.add_subcommand("kernels", "every kernel of a pass by itself");
+  kernels->add_option("--preset", o->presets, "model shapes, a list")->delimiter(',')->required();
+  kernels->add_option("--dtype", o->model.dtype, "bf16 (default), fp16 or fp32")
+      ->check(CLI::IsMember({"auto", "bf16", "fp16", "fp32"}));
+  kernels->add_option("-t,--tokens", o->kernels.tokens, "tokens of a pass, a list; 1 is decode")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  kernels->add_option("-d,--depth", o->kernels.depths, "cached tokens before it, a list")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber);
+  kernels
+      ->add_option("--cache", o->cache, "operands in the cache or not: cold (default), hot, both")
+      ->check(CLI::IsMember({"cold", "hot", "both"}));
+  kernels->add_option("--filter", o->kernels.filter, "regular expression on the id of a case");
+  kernels
+      ->add_option("--target", o->kernels.measure.target,
+                   "stop when the median is known to this share")
+      ->check(CLI::PositiveNumber);
+  kernels->add_option("--case-cap", o->kernels.measure.time_cap, "seconds for each case")
+      ->check(CLI::PositiveNumber);
+  CLI::App* ceilings = app.add_subcommand("ceilings", "what a device can do at most");
+  for (CLI::App* sub : {kernels, ceilings}) {
+    sub->add_option("--devices", o->model.devices, "devices, a list; default: 0, or else cpu");
+  }
+  for (CLI::App* sub : {e2e, kernels, ceilings}) {
+    add_log_flags(*sub);
+    sub->add_option("--time-cap", o->time_cap, "seconds for each ceiling")
+        ->check(CLI::PositiveNumber);
+    sub->add_option("--json", o->json, "write the report to FILE; - for stdout");
+  }
+  return [o, e2e, kernels] {
+    if (e2e->parsed()) {
+      return run_e2e(*o, {"ember", "bench", "e2e"});
+    }
+    return kernels->parsed() ? run_kernels(*o, {"ember", "bench", "kernels"})
+                             : run_ceilings(*o, {"ember", "bench", "ceilings"});
+  };
+}
+
+}  // namespace ember

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "suites/bench/kernels.h"
+
+#include <regex>
+
+#include "harness/environment.h"
+#include "kernels/base/error.h"
+
+namespace ember {
+namespace {
+
+class Kernels {
+ public:
+  Kernels(Meter& meter, const std::string& model, DType dtype, const Ceilings& ceilings,
+          const KernelsOptions& options, report::Report* out)
+      : meter_(meter),
+        model_(model),
+        dtype_(dtype),
+        ceilings_(ceilings),
+        options_(options),
+        filter_(options.filter),
+        out_(out) {}
+
+  void run(const PassShape& shape, CacheState cache) {
+    double sum = 0;
+    bool complete = true;
+    for (const StepKernelInfo& info : step_kernels(shape)) {
+      report::Case c;
+      c.kind = report::Kind::kKernel;
+      c.params = params(shape, cache);
+      c.id = report::case_id(c.kind, info.name, c.params);
+      if (!std::regex_search(c.id, filter_)) {
+        complete = false;
+        continue;
+      }
+      measure(info, cache, &c);
+      complete = complete && c.verified == true;
+      if (!c.samples.empty()) {
+        sum += static_cast<double>(info.count) * last_.median;
+      }
+      out_->cases.push_back(std::move(c));
+    }
+    if (complete) {
+      add_sum(shape, cache, sum);
+    }
+  }
+
+ private:
+  report::Params params(const PassShape& shape, CacheState cache) const {
+    return {{"cached", static_cast<double>(shape.cached)},
+            {"dtype", std::string(dtype_name(dtype_))},
+            {"l2", std::string(name(cache))},
+            {"model", model_},
+            {"tokens", static_cast<double>(shape.tokens)}};
+  }
+
+  void measure(const StepKernelInfo& info, CacheState cache, report::Case* c) {
+    c->metric = report::Metric::kTime;
+    try {
+      const std::unique_ptr<StepKernel> kernel = info.make(meter_);
+      const std::string wrong = kernel->verify(meter_);
+      c->verified = wrong.empty();
+      if (!wrong.empty()) {
+        c->status = report::Status::kFailed;
+        c->reason = "verification: " + wrong;
+        return;
+      }
+      const Cost cost = kernel->cost();
+      Work work;
+      work.run = [&](int64_t copy, Stream s) { kernel->run(copy, s); };
+      work.copies = cache == CacheState::kCold ? kernel->copies : 1;
+      work.bytes = cost.bytes();
+      MeasureOptions o = options_.measure;
+      // What has no weights or cache of its own finds activations where its predecessor left them.
+      o.cache = kernel->copies > 1 ? cache : CacheState::kHot;
+      last_ = meter_.measure(work, o);
+      record(info, cost, c);
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::kOutOfMemory) {
+        throw;
+      }
+      c->status = report::Status::kSkipped;
+      c->reason = e.what();
+    }
+  }
+
+  void record(const StepKernelInfo& info, const Cost& cost, report::Case* c) {
+    report::Samples samples;
+    samples.order = order_++;
+    samples.values = last_.seconds;
+    if (last_.sm_mhz > 0) {
+      samples.clock_mhz = last_.sm_mhz;
+    }
+    c->samples.push_back(std::move(samples));
+    c->excluded_warmup = last_.warmup;
+    c->excluded_throttled = last_.throttled;
+    c->stop = last_.noisy ? "cap" : "interval";
+    c->work = report::Work{static_cast<double>(cost.bytes()), static_cast<double>(cost.flops), {}};
+    if (last_.noisy) {
+      c->status = report::Status::kNoisy;
+      c->reason = "the median is known to +- " + std::to_string(100 * last_.spread()) + " % only";
+    }
+    hold_against_ceiling(info, cost, c);
+  }
+
+  void hold_against_ceiling(const StepKernelInfo& info, const Cost& cost, report::Case* c) {
+    const std::string kind =
+        info.arithmetic ? "gemm_" + std::string(dtype_name(dtype_)) : std::string("mem_read");
+    const double limit = ceilings_.value(kind);
+    const double amount = static_cast<double>(info.arithmetic ? cost.flops : cost.bytes());
+    if (limit <= 0 || last_.median <= 0) {
+      return;
+    }
+    const double share = amount / last_.median / limit;
+    c->ceiling = report::CeilingShare{ceiling_id(kind, meter_.device()), share};
+    // Operands that fit the cache are read faster than memory gives them: no ceiling then.
+    const bool cached = !info.arithmetic && cost.bytes() < meter_.cache_bytes();
+    if (share > 1 && cached) {
+      c->ceiling.reset();
+    } else if (share > 1) {
+      c->status = report::Status::kFailed;
+      c->reason = "a share of the ceiling above 1: bytes, flops or the ceiling are wrong";
+    }
+  }
+
+  void add_sum(const PassShape& shape, CacheState cache, double seconds) {
+    report::Case c;
+    c.kind = report::Kind::kKernel;
+    c.params = params(shape, cache);
+    c.id = report::case_id(c.kind, "sum", c.params);
+    c.metric = report::Metric::kTime;
+    c.verified = true;
+    c.gate = false;  // its parts are gated
+    c.samples.push_back({0, order_++, {}, {seconds}});
+    c.stop = "count";
+    out_->cases.push_back(std::move(c));
+  }
+
+  Meter& meter_;
+  std::string model_;
+  DType dtype_;
+  const Ceilings& ceilings_;
+  const KernelsOptions& options_;
+  std::regex filter_;
+  report::Report* out_;
+  Measurement last_;
+  int64_t order_ = 0;
+};
+
+}  // namespace
+
+void bench_kernels(Meter& meter, const std::string& model, const ModelShape& shape, DType dtype,
+                   const Ceilings& ceilings, const KernelsOptions& options, report::Report* out) {
+  Kernels bench(meter, model, dtype, ceilings, options, out);
+  PassShape pass;
+  pass.model = shape;
+  pass.dtype = dtype;
+  pass.activation = meter.device().kind == DeviceKind::kCuda ? dtype : DType::kF32;
+  for (const CacheState cache : {CacheState::kCold, CacheState::kHot}) {
+    if (!(cache == CacheState::kCold ? options.cold : options.hot)) {
+      continue;
+    }
+    for (const int64_t depth : options.depths) {
+      for (const int64_t tokens : options.tokens) {
+        pass.tokens = tokens;
+        pass.cached = depth;
+        bench.run(pass, cache);
+      }
+    }
+  }
+}
+
+}  // namespace ember
