@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Everything that needs a GPU: the tests of the CUDA kernels and of the engine on a device, the golden
-# references, and compute-sanitizer over the same tests. Writes one JSON file of results.
+# references, the planted faults that must turn them red, and compute-sanitizer over the same tests.
+# Writes one JSON file of results.
 #
 #   ci/gpu.sh [--build DIR] [--out FILE] [--quick]
 #     --build DIR   a finished build with CUDA (default build-gpu, made when it is missing)
@@ -19,7 +20,7 @@ while [ $# -gt 0 ]; do
     --build) build=$2; shift 2 ;;
     --out) out=$2; shift 2 ;;
     --quick) quick=1; shift ;;
-    -h | --help) sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '3,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "ci/gpu.sh: unknown option $1" >&2; exit 2 ;;
   esac
 done
@@ -85,15 +86,19 @@ at=$SECONDS
 EMBER_POISON=1 "$build/cuda_runtime_test" >"$log" 2>&1
 record "cuda_runtime_test on poisoned memory" $? $((SECONDS - at)) ""
 
-for model in tiny odd; do
-  if [ -d "golden/refs/$model" ]; then
-    for dtype in bf16 fp16; do
-      at=$SECONDS
-      "$build/ember" golden run -m "golden/models/$model" -g "golden/refs/$model" --devices 0 \
-        --dtype "$dtype" >"$log" 2>&1
-      record "golden $model $dtype" $? $((SECONDS - at)) "$(tail -n 1 "$log" | tr '\t' ' ')"
-    done
-  fi
+golden() {
+  local name=$1 model=$2 at=$SECONDS
+  shift 2
+  "$build/ember" golden run -m "golden/models/$model" -g "golden/refs/$model" --devices 0 "$@" \
+    >"$log" 2>&1
+  record "$name" $? $((SECONDS - at)) "$(tail -n 1 "$log" | tr '\t' ' ')"
+}
+
+# fp32 on one model: what 16 bits hide, faults too, shows there.
+for model_dtype in "tiny bf16" "tiny fp16" "odd bf16" "odd fp16" "odd fp32"; do
+  model=${model_dtype% *} dtype=${model_dtype#* }
+  golden "golden $model $dtype" "$model" --dtype "$dtype" --level deep
+  golden "faults $model $dtype" "$model" --dtype "$dtype" --level quick --mutate all
 done
 
 for tool in memcheck racecheck synccheck initcheck; do

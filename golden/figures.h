@@ -46,6 +46,12 @@ struct Figures {
   double& operator[](Figure f) { return value[static_cast<int>(f)]; }
 };
 
+// Taps of every layer, in data-flow order; and those outside layers.
+inline constexpr const char* kLayerTaps[] = {
+    "attn_norm",     "q_proj",   "k_proj", "v_proj", "q_rope", "k_rope",   "attention",
+    "attn_residual", "mlp_norm", "gate",   "up",     "swiglu", "layer_out"};
+inline constexpr const char* kOutsideTaps[] = {"embedding", "final_norm", "logits"};
+
 // One case of the reference: what the exporter stored of the truth.
 struct Reference {
   std::vector<int32_t> ids;        // (T)

@@ -120,6 +120,10 @@ void judge_systematic(const Band& band, const RunFigures& run, const std::string
 
 }  // namespace
 
+std::string band_group(const std::string& dtype, const std::string& variant) {
+  return dtype != "fp32" ? "all" : variant.compare(0, 4, "cuda") == 0 ? "cuda" : "cpu";
+}
+
 double band_centre(const CaseBand& band, Figure f) {
   return mean_type(f) ? median(over_variants(band, f)) : largest(over_variants(band, f));
 }
@@ -139,7 +143,7 @@ double flip_margin(const CaseBand& band) {
 Limits Band::derive() const {
   Limits out;
   std::fill(out.figure, out.figure + kFigures, slack);
-  out.residual = out.local = slack;
+  out.residual = slack;
   for (const auto& [case_name, c] : cases) {
     for (int i = 0; i < kFigures; ++i) {
       const Figure f = static_cast<Figure>(i);
@@ -156,10 +160,11 @@ Limits Band::derive() const {
       continue;
     }
     for (const auto& [tap, errors] : c.local.begin()->second) {
+      double& limit = out.local.emplace(tap, slack).first->second;
       for (size_t i = 0; i < errors.size(); ++i) {
         const double loo =
             leave_one_out(local_over_variants(c, tap, static_cast<int64_t>(i)), largest);
-        out.local = std::max(out.local, slack * loo);
+        limit = std::max(limit, slack * loo);
       }
     }
   }

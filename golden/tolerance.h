@@ -25,14 +25,20 @@ struct CaseBand {
 struct Limits {
   double figure[kFigures] = {};
   double residual = 0;
-  double local = 0;
+  std::map<std::string, double> local;  // by tap
 
   double operator[](Figure f) const { return figure[static_cast<int>(f)]; }
 };
 
+// Which variants judge together. In fp32 the order of summation is all that differs, and each kind
+// of device has its own: "cpu" or "cuda", by how the variant's name begins. In 16 bits roundings
+// decide, which all devices do at the same places, mostly to the very same figures: "all".
+std::string band_group(const std::string& dtype, const std::string& variant);
+
 // Hugging Face's spread in one computing precision, over all judged cases.
 struct Band {
   std::string dtype;  // "fp32", "fp16", "bf16"
+  std::string group;  // "cpu", "cuda", "all"
   double slack = 0;   // 1.25: room for an implementation that is not one of the variants
   std::map<std::string, CaseBand> cases;
   Limits limits;

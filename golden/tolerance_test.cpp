@@ -48,6 +48,22 @@ TEST(Tolerance, LimitsAreTheWidestLeaveOneOutRatio) {
   EXPECT_DOUBLE_EQ(l.residual, 1.25 * 1.5 / 1.1);
 }
 
+TEST(Tolerance, EachTapHasItsOwnLimit) {
+  Band b = band();
+  b.cases["a"].local = {{"x", {{"q_proj", {1, 1}}, {"attention", {1, 2}}}},
+                        {"y", {{"q_proj", {1, 1}}, {"attention", {3, 2}}}}};
+  const Limits l = b.derive();
+  EXPECT_DOUBLE_EQ(l.local.at("q_proj"), 1.25);  // one computation: nothing to judge it by
+  EXPECT_DOUBLE_EQ(l.local.at("attention"), 1.25 * 3);
+}
+
+TEST(Tolerance, GroupsOfVariants) {
+  EXPECT_EQ(band_group("fp32", "cpu-avx2/eager/whole"), "cpu");
+  EXPECT_EQ(band_group("fp32", "cuda/eager/whole"), "cuda");
+  EXPECT_EQ(band_group("bf16", "cuda/eager/whole"), "all");
+  EXPECT_EQ(band_group("fp16", "cpu/sdpa/offset_1"), "all");
+}
+
 TEST(Tolerance, VariantsPassTheirOwnBand) {
   const Band b = band();
   for (double x : {1.0, 1.1, 1.5}) {

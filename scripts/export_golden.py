@@ -7,6 +7,8 @@
                                                             the band of another device, to a file
     export_golden.py -m MODEL -g GOLDEN --merge F.json      adds it, and derives the limits anew
 
+A band file says where it was measured: {"source": {...}, "dtypes": {...}}.
+
 Needs: torch, transformers, tokenizers, safetensors, numpy. docs/golden.md explains the method.
 """
 
@@ -54,6 +56,28 @@ def provenance():
                     f"{torch.get_num_threads()} threads",
         "date": datetime.date.today().isoformat(),
     }
+
+
+def band_source(device):
+    """Where the variants of one label were measured."""
+    out = {"torch": torch.__version__, "transformers": transformers.__version__,
+           "exporter_sha256": exporter_hash(), "date": datetime.date.today().isoformat()}
+    if device.startswith("cuda"):
+        out["card"] = torch.cuda.get_device_name(device)
+        out["cuda"] = torch.version.cuda
+        out["driver"] = driver_version()
+    else:
+        out["hardware"] = provenance()["hardware"]
+    return out
+
+
+def driver_version():
+    try:
+        return subprocess.run(
+            ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "-i", "0"],
+            capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def deep_taps(model, case, residual, logits):
@@ -139,23 +163,30 @@ def load_references(golden_dir, manifest):
     return references, feeds
 
 
-def write_bands(golden_dir, manifest, found):
+def write_bands(golden_dir, manifest, found, sources):
+    """found: as bands.measure gives it; sources: {label: band_source} of all its variants."""
     found = files.round_figures(found)
-    for dtype in found.values():
-        dtype["thresholds"] = bands.thresholds(dtype)
-    files.write_json(golden_dir / "bands.json", {"schema": "ember.golden.bands/1",
-                                                 "slack": bands.SLACK, "dtypes": found})
-    manifest["bands"] = {"file": "bands.json", "sha256": files.sha256(golden_dir / "bands.json")}
+    for name, dtype in found.items():
+        dtype["thresholds"] = bands.thresholds(name, dtype)
+    files.write_json(golden_dir / "bands.json", {"schema": "ember.golden.bands/2",
+                                                 "slack": bands.SLACK, "sources": sources,
+                                                 "dtypes": found})
+    manifest["bands"] = {"file": "bands.json", "sha256": files.sha256(golden_dir / "bands.json"),
+                         "sources": sources}
     eager = found["fp32"]["cases"]
-    figures = [v["rel_l2"] for c in eager.values() for k, v in c.items() if "eager/whole" in k]
+    figures = [v["rel_l2"] for c in eager.values() for k, v in c.items()
+               if k.startswith("cpu") and "eager/whole" in k]
     manifest["truth"]["fp32_eager_error"] = {"what": "relative L2 of logits against the truth",
                                              "worst": max(figures),
                                              "median": float(np.median(figures))}
     files.write_json(golden_dir / "manifest.json", manifest)
     for name, dtype in found.items():
-        limits = ", ".join(f"{k} {v:.2f}" for k, v in dtype["thresholds"].items())
         worst = max(v["rel_l2"] for c in dtype["cases"].values() for v in c.values())
-        print(f"{name}: worst relative L2 {worst:.2e}; limits {limits}")
+        print(f"{name}: worst relative L2 {worst:.2e}")
+        for group, limits in dtype["thresholds"].items():
+            local = max(limits["local"].values())
+            limits = ", ".join(f"{k} {v:.2f}" for k, v in limits.items() if k != "local")
+            print(f"  limits ({group}): {limits}, taps up to {local:.2f}")
 
 
 def measure_elsewhere(args, label, environment):
@@ -168,6 +199,18 @@ def measure_elsewhere(args, label, environment):
         return json.loads(out.read_text())
 
 
+def merge(args, manifest):
+    old = json.loads((args.golden / "bands.json").read_text())
+    new = json.loads(args.merge.read_text())
+    if "source" not in new:
+        raise SystemExit(f"{args.merge}: does not say where it was measured; measure it again")
+    names = {v for d in new["dtypes"].values() for kind in ("cases", "local")
+             for by_variant in d[kind].values() for v in by_variant}
+    labels = {v.split("/")[0] for v in names}
+    write_bands(args.golden, manifest, bands.merge(old["dtypes"], new["dtypes"]),
+                {**old.get("sources", {}), **{label: new["source"] for label in sorted(labels)}})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("-m", "--model", required=True, type=pathlib.Path)
@@ -175,6 +218,8 @@ def main():
     parser.add_argument("--device", default="cpu", help="device of the band: cpu or cuda")
     parser.add_argument("--label", help="opens the variants' names; the device unless given")
     parser.add_argument("--band-out", type=pathlib.Path, help="only measure a band, into this file")
+    parser.add_argument("--only", default="", help="with --band-out: only variants that match this "
+                        "regular expression, to add them to a band")
     parser.add_argument("--merge", type=pathlib.Path, help="only add a band measured elsewhere")
     args = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -182,8 +227,7 @@ def main():
     manifest_path = args.golden / "manifest.json"
     if args.merge:
         manifest = json.loads(manifest_path.read_text())
-        found = json.loads((args.golden / "bands.json").read_text())["dtypes"]
-        write_bands(args.golden, manifest, bands.merge(found, json.loads(args.merge.read_text())))
+        merge(args, manifest)
         return
     if args.band_out:
         manifest = json.loads(manifest_path.read_text())
@@ -194,14 +238,19 @@ def main():
     if files.model_files(args.model) != manifest["model"]["files"]:
         raise SystemExit(f"{args.model} holds other files than the references were made from")
     references, feeds = load_references(args.golden, manifest)
-    found = bands.measure(args.model, args.device, args.label or args.device, references, feeds)
-    if not args.band_out:
-        for label, environment in bands.OTHER_CPU.items():
-            bands.merge(found, measure_elsewhere(args, label, environment))
+    label = args.label or args.device
+    found = bands.measure(args.model, args.device, label, references, feeds,
+                          args.only if args.band_out else "")
     if args.band_out:
-        files.write_json(args.band_out, files.round_figures(found))
-    else:
-        write_bands(args.golden, manifest, found)
+        files.write_json(args.band_out, {"source": band_source(args.device),
+                                         "dtypes": files.round_figures(found)})
+        return
+    sources = {label: band_source(args.device)}
+    for other, environment in bands.OTHER_CPU.items():
+        elsewhere = measure_elsewhere(args, other, environment)
+        bands.merge(found, elsewhere["dtypes"])
+        sources[other] = elsewhere["source"]
+    write_bands(args.golden, manifest, found, sources)
 
 
 if __name__ == "__main__":

@@ -76,19 +76,10 @@ TEST(Faults, LayersOfTheFirstWrongTap) {
   EXPECT_EQ(find_fault("hop-stale").layer(6, 4), 4);
 }
 
-// A backend on another device: its memory is not the host's.
-class Elsewhere : public ForwardingBackend {
- public:
-  Elsewhere() : ForwardingBackend(make_cpu_backend()) {}
-  DeviceId device() const override { return {DeviceKind::kCuda, 0}; }
-};
-
-TEST(Faults, RefusedOutsideHostMemory) {
-  try {
-    plant_fault(find_fault("rope-sign"), std::make_unique<Elsewhere>());
-    FAIL();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.kind(), ErrorKind::kUnsupported);
+TEST(Faults, HiddenOnesGiveAReasonAndNoneIsHiddenInFp32) {
+  for (const Fault& f : faults()) {
+    EXPECT_EQ(f.hidden != nullptr, !f.hidden_by.empty()) << f.name;
+    EXPECT_FALSE(f.hidden && f.hidden(DType::kF32)) << f.name;
   }
 }
 

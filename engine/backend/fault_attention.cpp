@@ -34,15 +34,30 @@ class AttentionFault : public FaultBackend {
     const double scale = mistake_ == AttentionMistake::kScale
                              ? static_cast<double>(p.scale) * p.scale
                              : static_cast<double>(p.scale);
+    const int64_t written = p.pos + p.q.shape[0];
+    const HostCopy q(inner(), p.q), keys(inner(), p.k_cache.plane_rows(0, written)),
+        values(inner(), p.v_cache.plane_rows(0, written));
+    HostCopy o(inner(), p.o);
     for (int64_t row = 0; row < p.q.shape[0]; ++row) {
       for (int64_t h = 0; h < heads; ++h) {
         const int64_t j = mistake_ == AttentionMistake::kHeadMap ? h % kv : h / (heads / kv);
-        one_head(p, row, h, j, scale);
+        const std::vector<double>& out =
+            one_head(p, {q, keys, values, row, p.pos + row, h, j}, scale);
+        for (int64_t i = 0; i < e; ++i) {
+          o.set(row, h * e + i, static_cast<float>(out[i]));
+        }
       }
     }
+    o.write_back();
   }
 
  private:
+  struct Head {
+    const HostCopy &q, &keys, &values;
+    int64_t row, own;  // of the pass; position in the sequence
+    int64_t query, kv;
+  };
+
   // Keys [first, last] that row `own` (its position) attends to.
   std::pair<int64_t, int64_t> keys(const k::AttentionParams& p, int64_t own) const {
     const int64_t written = p.pos + p.q.shape[0];
@@ -68,15 +83,15 @@ class AttentionFault : public FaultBackend {
     return {first, last};
   }
 
-  void one_head(const k::AttentionParams& p, int64_t row, int64_t h, int64_t j, double scale) {
-    const int64_t e = p.k_cache.shape[2], own = p.pos + row;
-    const auto [first, last] = keys(p, own);
+  const std::vector<double>& one_head(const k::AttentionParams& p, const Head& h, double scale) {
+    const int64_t e = p.k_cache.shape[2];
+    const auto [first, last] = keys(p, h.own);
     prob_.assign(last - first + 1, 0.0);
     double top = -1e300, sum = 0;
     for (int64_t s = first; s <= last; ++s) {
       double dot = 0;
       for (int64_t i = 0; i < e; ++i) {
-        dot += static_cast<double>(load2(p.q, row, h * e + i)) * load3(p.k_cache, j, s, i);
+        dot += static_cast<double>(h.q.at(h.row, h.query * e + i)) * h.keys.at(h.kv, s, i);
       }
       prob_[s - first] = dot * scale;
       top = std::max(top, dot * scale);
@@ -91,14 +106,12 @@ class AttentionFault : public FaultBackend {
       if (mistake_ == AttentionMistake::kRoundedProb) {
         w = to_float(from_float<BF16>(static_cast<float>(w)));
       }
-      const bool stale = mistake_ == AttentionMistake::kStaleSlot && s == own && s > 0;
+      const bool stale = mistake_ == AttentionMistake::kStaleSlot && s == h.own && s > 0;
       for (int64_t i = 0; i < e; ++i) {
-        out_[i] += w * load3(p.v_cache, j, stale ? s - 1 : s, i);
+        out_[i] += w * h.values.at(h.kv, stale ? s - 1 : s, i);
       }
     }
-    for (int64_t i = 0; i < e; ++i) {
-      store2(p.o, row, h * e + i, static_cast<float>(out_[i]));
-    }
+    return out_;
   }
 
   AttentionMistake mistake_;
@@ -131,6 +144,10 @@ std::vector<Fault> attention_faults() {
     if (f.name == "attention-head-map") {
       f.applies = [](const ModelConfig& c) { return c.shape.K > 1 && c.shape.groups() > 1; };
       f.applies_to = "models with several kv heads, each of several query heads";
+    }
+    if (f.name == "attention-rounded") {
+      f.hidden = [](DType t) { return t == DType::kBF16; };
+      f.hidden_by = "Hugging Face rounds probabilities to the computing type";
     }
   }
   return list;

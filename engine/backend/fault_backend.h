@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A decorator that plants one named fault of the kind an implementation of Qwen3 really makes, so
-// that a check can prove that it would see it. Faults act on host memory: CPU stages only.
+// that a check can prove that it would see it. Works on any device: what a fault changes it
+// downloads, changes on the host and uploads, or it gives the op another tensor of the device. A
+// decorated backend runs the default bodies of the composite ops, so a device records no graph of
+// them, and a fault may copy at any time.
 #pragma once
 
 #include <cstdint>
@@ -69,6 +72,10 @@ struct Fault {
   bool two_stages = false;                                    // shows only across a hop
   std::function<bool(const ModelConfig&)> applies = nullptr;  // null: to every model
   std::string applies_to = "";                                // why not, when it does not
+  // Computing types in which the fault cannot show, because Hugging Face does the very same or
+  // rounds far more coarsely; null: none. It is then listed with the reason instead of planted.
+  std::function<bool(DType)> hidden = nullptr;
+  std::string hidden_by = "";
 
   // The layer's number, or -1 for kOutside. `stage_begin`: first layer of the second stage.
   int64_t layer(int64_t layers, int64_t stage_begin) const;
@@ -78,7 +85,6 @@ struct Fault {
 const std::vector<Fault>& faults();
 // Throws Error{kUsage} naming the nearest faults when there is none of that name.
 const Fault& find_fault(const std::string& name);
-// Throws Error{kUnsupported} for a backend whose memory is not the host's.
 std::unique_ptr<IBackend> plant_fault(const Fault& fault, std::unique_ptr<IBackend> inner);
 
 // The parts of the list, by what they break.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Faults of RoPE, of the q/k norm and of RMSNorm.
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -17,30 +18,18 @@ struct QkMistake {
   bool sign = false;         // rotates the other way
   bool skip_norm = false;
   bool norm_last = false;    // norm after the rotation
-  bool half_only = false;    // rotates the first half of the pairs only
+  bool partial = false;      // rotates the first half of each head only, as some models do
   int64_t query_offset = 0;  // added to the position of queries
 };
 
-void normalise(std::vector<double>& x, const TensorView& gain, double eps) {
+void normalise(std::vector<double>& x, const HostCopy& gain, double eps) {
   double square = 0;
   for (double v : x) {
     square += v * v;
   }
   const double scale = 1 / std::sqrt(square / static_cast<double>(x.size()) + eps);
   for (size_t i = 0; i < x.size(); ++i) {
-    x[i] *= scale * load_element(gain, static_cast<int64_t>(i));
-  }
-}
-
-void rotate(std::vector<double>& x, const k::QkNormRopeParams& p, int64_t pos, const QkMistake& m) {
-  const int64_t half = static_cast<int64_t>(x.size()) / 2;
-  pos = std::min(pos, p.cos.shape[0] - 1);
-  for (int64_t i = 0; i < (m.half_only ? half / 2 : half); ++i) {
-    const int64_t ia = m.interleaved ? 2 * i : i, ib = m.interleaved ? 2 * i + 1 : i + half;
-    const double c = load2(p.cos, pos, i), s = load2(p.sin, pos, i) * (m.sign ? -1 : 1);
-    const double a = x[ia], b = x[ib];
-    x[ia] = a * c - b * s;
-    x[ib] = b * c + a * s;
+    x[i] *= scale * gain.at(static_cast<int64_t>(i));
   }
 }
 
@@ -52,35 +41,61 @@ class QkFault : public FaultBackend {
   void qk_norm_rope(const k::QkNormRopeParams& p) override {
     inner().qk_norm_rope(p);  // writes v; q and k are done again below
     const int64_t e = p.q_norm.shape.last(), t = p.q.shape[0];
+    const HostCopy q(inner(), p.q), k(inner(), p.k);
+    const HostCopy q_gain(inner(), p.q_norm), k_gain(inner(), p.k_norm);
+    const int64_t angles = std::min(p.pos + t + m_.query_offset, p.cos.shape[0]) - p.pos;
+    const HostCopy cos(inner(), p.cos.rows(p.pos, angles)), sin(inner(), p.sin.rows(p.pos, angles));
+    HostCopy q_out(inner(), p.q_out), k_out(inner(), p.k_cache.plane_rows(p.pos, t));
     std::vector<double> x(e);
     for (int64_t row = 0; row < t; ++row) {
       for (int64_t h = 0; h < p.q.shape[1] / e; ++h) {
-        head(p, p.q, p.q_norm, row, h, p.pos + row + m_.query_offset, x);
+        head(q, q_gain, {cos, sin, std::min(row + m_.query_offset, angles - 1)}, row, h, p.eps, x);
         for (int64_t i = 0; i < e; ++i) {
-          store2(p.q_out, row, h * e + i, static_cast<float>(x[i]));
+          q_out.set(row, h * e + i, static_cast<float>(x[i]));
         }
       }
       for (int64_t h = 0; h < p.k.shape[1] / e; ++h) {
-        head(p, p.k, p.k_norm, row, h, p.pos + row, x);
+        head(k, k_gain, {cos, sin, row}, row, h, p.eps, x);
         for (int64_t i = 0; i < e; ++i) {
-          store3(p.k_cache, h, p.pos + row, i, static_cast<float>(x[i]));
+          k_out.set(h, row, i, static_cast<float>(x[i]));
         }
       }
     }
+    q_out.write_back();
+    k_out.write_back();
   }
 
  private:
-  void head(const k::QkNormRopeParams& p, const TensorView& from, const TensorView& gain,
-            int64_t row, int64_t h, int64_t pos, std::vector<double>& x) const {
-    for (size_t i = 0; i < x.size(); ++i) {
-      x[i] = load2(from, row, h * static_cast<int64_t>(x.size()) + static_cast<int64_t>(i));
+  struct Angles {
+    const HostCopy &cos, &sin;
+    int64_t row;
+  };
+
+  void head(const HostCopy& from, const HostCopy& gain, const Angles& angles, int64_t row,
+            int64_t h, double eps, std::vector<double>& x) const {
+    const int64_t e = static_cast<int64_t>(x.size());
+    for (int64_t i = 0; i < e; ++i) {
+      x[i] = from.at(row, h * e + i);
     }
     if (!m_.skip_norm && !m_.norm_last) {
-      normalise(x, gain, p.eps);
+      normalise(x, gain, eps);
     }
-    rotate(x, p, pos, m_);
+    rotate(x, angles);
     if (m_.norm_last) {
-      normalise(x, gain, p.eps);
+      normalise(x, gain, eps);
+    }
+  }
+
+  void rotate(std::vector<double>& x, const Angles& angles) const {
+    const int64_t pairs = static_cast<int64_t>(x.size()) / (m_.partial ? 4 : 2);
+    for (int64_t i = 0; i < pairs; ++i) {
+      const int64_t ia = m_.interleaved ? 2 * i : i, ib = m_.interleaved ? 2 * i + 1 : i + pairs;
+      const int64_t angle = m_.partial ? 2 * i : i;
+      const double c = angles.cos.at(angles.row, angle);
+      const double s = angles.sin.at(angles.row, angle) * (m_.sign ? -1 : 1);
+      const double a = x[ia], b = x[ib];
+      x[ia] = a * c - b * s;
+      x[ib] = b * c + a * s;
     }
   }
 
@@ -96,17 +111,19 @@ class TableFault : public FaultBackend {
 
   void qk_norm_rope(const k::QkNormRopeParams& right) override {
     k::QkNormRopeParams p = right;
-    const int64_t rows = p.cos.shape[0], half = p.cos.shape[1];
-    cos_.resize(rows * half);
-    sin_.resize(rows * half);
-    fill(right, rows, half);
-    p.cos = TensorView(cos_.data(), DType::kF32, p.cos.shape);
-    p.sin = TensorView(sin_.data(), DType::kF32, p.sin.shape);
+    const bool late = p.q.shape[0] == 1 && p.pos > 0;
+    if (mistake_ != Mistake::kDecodeLate || late) {
+      if (p.cos.shape != made_for_) {
+        make(p.cos.shape);
+      }
+      p.cos = cos_;
+      p.sin = sin_;
+    }
     inner().qk_norm_rope(p);
   }
 
  private:
-  void fill(const k::QkNormRopeParams& p, int64_t rows, int64_t half) {
+  void make(const Shape& shape) {
     RopeConfig rope = args().config.rope;
     if (mistake_ == Mistake::kTheta) {
       rope.theta = 1e4;
@@ -114,22 +131,28 @@ class TableFault : public FaultBackend {
       rope.yarn = false;
       rope.attention_factor = 1;
     }
+    const int64_t rows = shape[0], half = shape[1];
     const std::vector<float> freq = rope_inv_freq(rope, 2 * half);
-    const bool late = mistake_ == Mistake::kDecodeLate && p.q.shape[0] == 1 && p.pos > 0;
+    std::vector<float> cos(rows * half), sin(rows * half);
     for (int64_t pos = 0; pos < rows; ++pos) {
-      const float at = static_cast<float>(late ? pos + 1 : pos);
+      const float at = static_cast<float>(mistake_ == Mistake::kDecodeLate ? pos + 1 : pos);
       for (int64_t i = 0; i < half; ++i) {
         const float c = std::cos(at * freq[i]) * static_cast<float>(rope.attention_factor);
         const float s = std::sin(at * freq[i]) * static_cast<float>(rope.attention_factor);
         const bool rounded = mistake_ == Mistake::kRounded;
-        cos_[pos * half + i] = rounded ? to_float(from_float<BF16>(c)) : c;
-        sin_[pos * half + i] = rounded ? to_float(from_float<BF16>(s)) : s;
+        cos[pos * half + i] = rounded ? to_float(from_float<BF16>(c)) : c;
+        sin[pos * half + i] = rounded ? to_float(from_float<BF16>(s)) : s;
       }
     }
+    cos_ = cos_memory_.put(inner(), cos.data(), DType::kF32, shape);
+    sin_ = sin_memory_.put(inner(), sin.data(), DType::kF32, shape);
+    made_for_ = shape;
   }
 
   Mistake mistake_;
-  std::vector<float> cos_, sin_;
+  Shape made_for_{0, 0};
+  TensorView cos_, sin_;
+  DeviceScratch cos_memory_, sin_memory_;
 };
 
 class NormFault : public FaultBackend {
@@ -146,11 +169,10 @@ class NormFault : public FaultBackend {
     if (mistake_ == Mistake::kEps) {
       p.eps = other(p.eps);
     } else if (drop) {
-      ones_.assign(p.w.numel(), 1.0f);
-      p.w = TensorView(ones_.data(), DType::kF32, p.w.shape);
+      const std::vector<float> ones(p.w.numel(), 1.0f);
+      p.w = scratch_.put(inner(), ones.data(), DType::kF32, p.w.shape);
     } else if (mistake_ == Mistake::kCentred) {
-      centre(p.x);
-      p.x = TensorView(centred_.data(), DType::kF32, p.x.shape);
+      p.x = centred(p.x);
     }
     inner().rmsnorm(p);
   }
@@ -168,22 +190,23 @@ class NormFault : public FaultBackend {
  private:
   static float other(float eps) { return eps < 5e-6f ? 1e-5f : 1e-6f; }
 
-  void centre(const TensorView& x) {
-    const int64_t rows = x.shape[0], d = x.shape[1];
-    centred_.resize(rows * d);
-    for (int64_t r = 0; r < rows; ++r) {
+  TensorView centred(const TensorView& x) {
+    HostCopy rows(inner(), x);
+    const int64_t d = x.shape[1];
+    for (int64_t r = 0; r < x.shape[0]; ++r) {
       double mean = 0;
       for (int64_t i = 0; i < d; ++i) {
-        mean += load2(x, r, i) / static_cast<double>(d);
+        mean += rows.at(r, i) / static_cast<double>(d);
       }
       for (int64_t i = 0; i < d; ++i) {
-        centred_[r * d + i] = static_cast<float>(load2(x, r, i) - mean);
+        rows.set(r, i, static_cast<float>(rows.at(r, i) - mean));
       }
     }
+    return scratch_.put(inner(), rows.bytes().data(), x.dtype, x.shape);
   }
 
   Mistake mistake_;
-  std::vector<float> ones_, centred_;
+  DeviceScratch scratch_;
 };
 
 template <class Backend, class Mistake>
@@ -218,6 +241,8 @@ std::vector<Fault> rope_and_norm_faults() {
   using N = NormFault::Mistake;
   list.push_back(norm("norm-eps", "RMSNorm with 1e-5 for 1e-6, or the reverse", Tap::kAttnNorm,
                       FaultLayer::kFirst, N::kEps));
+  list.back().hidden = [](DType t) { return t != DType::kF32; };
+  list.back().hidden_by = "it moves a norm by parts in a million, and rounding by hundreds";
   list.push_back(norm("norm-gain-dropped", "the gain before attention is left out", Tap::kAttnNorm,
                       FaultLayer::kFirst, N::kNoGain));
   list.push_back(norm("norm-centred", "LayerNorm's mean is subtracted", Tap::kAttnNorm,
@@ -232,12 +257,15 @@ std::vector<Fault> rope_and_norm_faults() {
                     mistake(&QkMistake::interleaved)));
   list.push_back(qk("rope-sign", "RoPE rotates the other way, on the rotated half only",
                     mistake(&QkMistake::sign)));
-  list.push_back(qk("rope-half", "RoPE turns half of the pairs", mistake(&QkMistake::half_only)));
+  list.push_back(qk("rope-partial", "RoPE turns the first half of each head only",
+                    mistake(&QkMistake::partial)));
   QkMistake late;
   late.query_offset = 1;
   list.push_back(qk("rope-query-position", "queries stand one position later than keys", late));
   list.push_back(table("rope-theta", "theta 1e4, the default of other models", T::kTheta));
   list.push_back(table("rope-rounded", "cos and sin rounded to bf16", T::kRounded));
+  list.back().hidden = [](DType t) { return t == DType::kBF16; };
+  list.back().hidden_by = "Hugging Face rounds cos and sin to the computing type";
   list.push_back(
       table("rope-decode-position", "decoding counts positions one too far", T::kDecodeLate));
   Fault yarn = table("rope-no-yarn", "the rope scaling of config.json is ignored", T::kNoYarn);

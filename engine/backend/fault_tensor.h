@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Element access of any float dtype for the faults: slow, plain, host only.
+// How faults touch a device's tensors, whatever its memory: they are read into host memory, changed
+// there and written back. Slow and plain.
 #pragma once
 
-#include "kernels/base/tensor.h"
+#include <cstdint>
+#include <vector>
+
+#include "engine/backend/backend.h"
 
 namespace ember {
 
@@ -22,18 +26,58 @@ inline void store_element(const TensorView& v, int64_t i, float x) {
   }
 }
 
-// Rank 2, and one plane of rank 3.
-inline float load2(const TensorView& v, int64_t r, int64_t c) {
-  return load_element(v, r * v.row_stride + c);
-}
-inline void store2(const TensorView& v, int64_t r, int64_t c, float x) {
-  store_element(v, r * v.row_stride + c, x);
-}
-inline float load3(const TensorView& v, int64_t p, int64_t r, int64_t c) {
-  return load_element(v, p * v.plane_stride + r * v.row_stride + c);
-}
-inline void store3(const TensorView& v, int64_t p, int64_t r, int64_t c, float x) {
-  store_element(v, p * v.plane_stride + r * v.row_stride + c, x);
-}
+// The values of a device view, strided or not, as dense host memory. Elements are counted from the
+// view's first, in the order of its shape.
+class HostCopy {
+ public:
+  // Reads; everything launched on the device before has then been done.
+  HostCopy(IBackend& device, const TensorView& of)
+      : device_(device), of_(of), bytes_(of.bytes()), host_(bytes_.data(), of.dtype, of.shape) {
+    device_.download(of_, bytes_.data());
+  }
+  HostCopy(const HostCopy&) = delete;  // host_ points into bytes_
+  HostCopy& operator=(const HostCopy&) = delete;
+
+  void write_back() { device_.upload(of_, bytes_.data()); }
+
+  const TensorView& view() const { return host_; }
+  std::vector<std::byte>& bytes() { return bytes_; }
+  float at(int64_t i) const { return load_element(host_, i); }
+  float at(int64_t r, int64_t c) const { return at(r * of_.shape.last() + c); }
+  float at(int64_t p, int64_t r, int64_t c) const {
+    return at((p * of_.shape[1] + r) * of_.shape.last() + c);
+  }
+  void set(int64_t i, float x) { store_element(host_, i, x); }
+  void set(int64_t r, int64_t c, float x) { set(r * of_.shape.last() + c, x); }
+  void set(int64_t p, int64_t r, int64_t c, float x) {
+    set((p * of_.shape[1] + r) * of_.shape.last() + c, x);
+  }
+
+ private:
+  IBackend& device_;
+  TensorView of_;
+  std::vector<std::byte> bytes_;
+  TensorView host_;
+};
+
+// Device memory for a tensor that a fault makes up: the view holds until the next put().
+class DeviceScratch {
+ public:
+  TensorView put(IBackend& device, const void* host, DType dtype, const Shape& shape) {
+    const int64_t bytes = shape.numel() * dtype_bytes(dtype);
+    if (bytes > capacity_) {
+      device.synchronize();  // nothing may still read what is given back here
+      memory_ = device.allocate(bytes);
+      capacity_ = bytes;
+    }
+    const TensorView v(memory_.get(), dtype, shape, device.device());
+    device.upload(v, host);
+    return v;
+  }
+
+ private:
+  Memory memory_;
+  int64_t capacity_ = 0;
+};
 
 }  // namespace ember

@@ -43,7 +43,8 @@ void IBackend::receive(const TensorView& to, const TensorView& from, Hop& hop) {
 
 std::unique_ptr<Hop> make_hop(IBackend& sender, IBackend& receiver, int64_t bytes, HopPath path,
                               std::string* note) {
-  if (!on_cuda(sender.device()) || !on_cuda(receiver.device())) {
+  // Events order the work of two queues; the CPU, also as an emulated device, has none.
+  if (sender.queue().handle == nullptr || receiver.queue().handle == nullptr) {
     return std::make_unique<HostHop>(sender, receiver);
   }
   bool staged = path == HopPath::kStaged;

@@ -161,8 +161,9 @@ class Taps:
         return torch.stack([self.get("embedding")] + [self.get("layer_out", i) for i in layers])
 
 
-def step(model, ids, cache, mask=None):
-    out = model(input_ids=ids, attention_mask=mask, use_cache=cache is not None,
+def step(model, ids, cache, mask=None, positions=None):
+    out = model(input_ids=ids, attention_mask=mask, position_ids=positions,
+                use_cache=cache is not None,
                 **({CACHE_ARG: cache} if cache is not None else {}))
     return out.logits
 
@@ -171,12 +172,17 @@ def step(model, ids, cache, mask=None):
 def run(model, ids, mode="whole"):
     """Logits (T, V) and residual (L+1, T, D) in fp64 of one prompt. Modes: whole, batched (beside a
     longer prompt, right-padded), chunked (16 tokens), decode_dynamic, decode_static (one token at a
-    time after the first ones, over a growing or a preallocated cache)."""
+    time after the first ones, over a growing or a preallocated cache), offset_K (whole, the first
+    token at position K: attention depends on distances alone, so the truth is the same, but in 16
+    bits every rounding from RoPE on is another)."""
     n = len(ids)
     row = torch.tensor([ids], device=model.device)
     with Taps(model) as taps:
         if mode == "whole":
             logits = step(model, row, None)[0]
+        elif mode.startswith("offset_"):
+            logits = step(model, row, None, positions=torch.arange(
+                n, device=model.device)[None] + int(mode.split("_")[1]))[0]
         elif mode == "batched":
             width = n + 3
             other = [(7 * i + 3) % model.config.vocab_size for i in range(width)]

@@ -4,12 +4,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/backend/emulated_device.h"
 #include "golden/compare.h"
 
 namespace ember::golden {
 namespace {
 
 constexpr int64_t kLogitRows = 64;
+
+DType dtype_of(const std::string& name) {
+  for (DType t : {DType::kF32, DType::kF16, DType::kBF16}) {
+    if (name == dtype_name(t)) {
+      return t;
+    }
+  }
+  fail(ErrorKind::kUsage, "--emulate needs --dtype fp32, fp16 or bf16, got ", name);
+}
 
 }  // namespace
 
@@ -34,11 +44,14 @@ Engine::Engine(std::shared_ptr<const IWeightSource> source, const EngineOptions&
     : context_(options.context) {
   RuntimeOptions runtime;
   runtime.devices = options.devices;
-  runtime.dtype = options.dtype;
+  runtime.dtype = options.emulate ? "auto" : options.dtype;
   runtime.context = runtime.chunk = context_;
   runtime.logit_rows = std::min(kLogitRows, context_);
   runtime.decorate = [&](std::unique_ptr<IBackend> backend, int64_t) {
-    compute_dtype_ = dtype_name(backend->activation_dtype());
+    if (options.emulate) {
+      backend = make_emulated_device(dtype_of(options.dtype));
+    }
+    compute_ = backend->activation_dtype();
     return options.tapped ? decorate(std::move(backend), options) : std::move(backend);
   };
   runtime_ = make_runtime(std::move(source), runtime);
@@ -48,13 +61,9 @@ std::unique_ptr<IBackend> Engine::decorate(std::unique_ptr<IBackend> backend,
                                            const EngineOptions& options) {
   auto counted = std::make_unique<OpCounter>(std::move(backend), ops_);
   auto tapped = std::make_unique<TapBackend>(
-      std::move(counted),
-      [this](const TapPoint& at, const TensorView& v) {
-        if (sink_) {
-          sink_(at, v);
-        }
-      },
-      TapBackend::Access::kWrite);
+      std::move(counted), [this](const TapPoint& at, const TensorView& v) { sink_(at, v); },
+      TapBackend::Access::kWrite,
+      [this](const TapPoint& at) { return sink_ && (!wanted_ || wanted_(at)); });
   // The fault stands outermost: the bodies of composite ops run there.
   return options.fault ? plant_fault(*options.fault, std::move(tapped)) : std::move(tapped);
 }
@@ -69,8 +78,9 @@ int64_t Engine::stage_begin(int64_t stage) const {
 }
 
 void Engine::run(const std::vector<int32_t>& ids, Mode mode, const RowSink& row,
-                 const TapBackend::Sink& tap) {
+                 const TapBackend::Sink& tap, const TapBackend::Wanted& wanted) {
   sink_ = tap;
+  wanted_ = wanted;
   const auto session = runtime_->new_session(context_);
   const int64_t n = static_cast<int64_t>(ids.size());
   PrefillOptions options;
@@ -114,10 +124,10 @@ CaseRun run_case(Engine& engine, const Reference& ref, Mode mode, double flip_ma
                  bool with_residual) {
   CaseRun out;
   Meter meter(ref, with_residual);
+  const auto of_stream = [](const TapPoint& at) {
+    return at.tap == Tap::kEmbedding || at.tap == Tap::kLayerOut;
+  };
   const auto on_tap = [&](const TapPoint& at, const TensorView& v) {
-    if (at.tap != Tap::kEmbedding && at.tap != Tap::kLayerOut) {
-      return;
-    }
     const int64_t layer = at.tap == Tap::kEmbedding ? 0 : at.layer + 1;
     const std::vector<float> rows = tap_rows(v);
     for (int64_t i = 0; i < v.shape[0]; ++i) {
@@ -130,7 +140,7 @@ CaseRun run_case(Engine& engine, const Reference& ref, Mode mode, double flip_ma
         meter.logits(pos, row);
         out.hashes[pos] = hash_bytes(row, ref.V * sizeof(float));
       },
-      with_residual ? TapBackend::Sink(on_tap) : nullptr);
+      with_residual ? TapBackend::Sink(on_tap) : nullptr, of_stream);
   out.figures = meter.finish();
   out.wide_flips = meter.wide_flips(flip_margin);
   out.first_non_finite = meter.first_non_finite();

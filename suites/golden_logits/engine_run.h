@@ -31,6 +31,7 @@ const std::vector<Mode>& all_modes();
 struct EngineOptions {
   std::vector<DeviceId> devices = {DeviceId{}};
   std::string dtype = "auto";
+  bool emulate = false;          // stages on the emulated device instead, in `dtype`
   int64_t context = 0;           // capacity of every session
   bool tapped = true;            // false: the runtime as users get it, without any decorator
   const Fault* fault = nullptr;  // planted in every stage
@@ -44,14 +45,15 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   const ModelConfig& config() const { return runtime_->config(); }
-  const std::string& compute_dtype() const { return compute_dtype_; }  // "fp32": picks the band
+  DType compute() const { return compute_; }
+  std::string compute_dtype() const { return dtype_name(compute_); }  // "fp32": picks the band
   int64_t stage_begin(int64_t stage) const;  // first layer; L beyond the last stage
   const OpCounts& ops() const { return *ops_; }
 
   // Feeds the ids in the given mode; every position's logits go to `row`, taps to `tap`.
   using RowSink = std::function<void(int64_t pos, const float* logits)>;
   void run(const std::vector<int32_t>& ids, Mode mode, const RowSink& row,
-           const TapBackend::Sink& tap = nullptr);
+           const TapBackend::Sink& tap = nullptr, const TapBackend::Wanted& wanted = nullptr);
   // Feeds the prompt, then `path` one token at a time; logits of each step before its token.
   void teach(const std::vector<int32_t>& prompt, const std::vector<int32_t>& path,
              const std::function<void(int64_t step, const float* logits)>& row);
@@ -63,7 +65,8 @@ class Engine {
   std::unique_ptr<IRuntime> runtime_;
   std::shared_ptr<OpCounts> ops_ = std::make_shared<OpCounts>();
   TapBackend::Sink sink_;  // of the run under way
-  std::string compute_dtype_ = "fp32";
+  TapBackend::Wanted wanted_;
+  DType compute_ = DType::kF32;
   int64_t context_;
 };
 

@@ -20,7 +20,7 @@ using golden::Json;
 struct Options {
   std::string model, golden, devices = "cpu", dtype = "auto", level = "full", cases, json, mutate,
                              plant;
-  bool verbose = false;
+  bool verbose = false, emulate = false;
 };
 
 void write_json(const std::string& path, const Json& value) {
@@ -50,7 +50,8 @@ std::shared_ptr<const IWeightSource> open_model(const Options& o, const golden::
 
 std::vector<golden::MutationResult> mutate(const Options& o, const golden::Fixture& fixture,
                                            std::shared_ptr<const IWeightSource> source,
-                                           DeviceId device, std::ostream& human) {
+                                           const golden::GoldenOptions& options,
+                                           std::ostream& human) {
   std::vector<const Fault*> wanted;
   for (const Fault& f : faults()) {
     if (o.mutate == "all" || f.name == o.mutate) {
@@ -63,7 +64,7 @@ std::vector<golden::MutationResult> mutate(const Options& o, const golden::Fixtu
   const std::vector<golden::LoadedCase> cases = golden::load_cases(fixture, o.cases, false);
   std::vector<golden::MutationResult> results;
   for (const Fault* f : wanted) {
-    results.push_back(golden::run_mutation(fixture, source, cases, device, *f));
+    results.push_back(golden::run_mutation(fixture, source, cases, options, *f));
   }
   golden::print_mutations(human, results);
   return results;
@@ -76,6 +77,7 @@ int run(const Options& o) {
   golden::GoldenOptions options;
   options.devices = parse_devices(o.devices);
   options.dtype = o.dtype;
+  options.emulate = o.emulate;
   options.case_regex = o.cases;
   options.level = o.level == "quick"  ? golden::Level::kQuick
                   : o.level == "full" ? golden::Level::kFull
@@ -90,7 +92,7 @@ int run(const Options& o) {
   document["planted"] = o.plant.empty() ? Json(nullptr) : Json(o.plant);
   bool pass = result.pass();
   if (!o.mutate.empty()) {
-    const auto mutations = mutate(o, fixture, source, options.devices.at(0), human);
+    const auto mutations = mutate(o, fixture, source, options, human);
     document["mutations"] = golden::to_json(mutations);
     bool planted = false;
     for (const golden::MutationResult& m : mutations) {
@@ -118,8 +120,8 @@ int verify(const Options& o) {
     positions += static_cast<int64_t>(ref.top_pos.size());
     steps += static_cast<int64_t>(ref.greedy_ids.size());
   }
-  for (const char* dtype : {"fp32", "fp16", "bf16"}) {
-    const golden::Band& band = fixture.band(dtype);
+  for (const golden::Band* each : fixture.bands()) {
+    const golden::Band& band = *each;
     std::map<std::string, golden::RunFigures> runs;
     for (const auto& [name, c] : band.cases) {
       for (const auto& [variant, figures] : c.variants) {
@@ -129,9 +131,9 @@ int verify(const Options& o) {
         }
       }
     }
-    std::cout << dtype << ": " << runs.size() << " variants, rel_l2 limit "
-              << band.limits[golden::Figure::kRelL2] << ", max_abs limit "
-              << band.limits[golden::Figure::kMaxAbs] << "\n";
+    std::cout << band.dtype << " (" << band.group << "): " << runs.size()
+              << " variants, rel_l2 limit " << band.limits[golden::Figure::kRelL2]
+              << ", max_abs limit " << band.limits[golden::Figure::kMaxAbs] << "\n";
     for (const auto& [variant, run] : runs) {
       for (const golden::Verdict& v : golden::judge_all(band, run)) {
         failures += !v.pass;
@@ -141,6 +143,9 @@ int verify(const Options& o) {
         }
       }
     }
+  }
+  for (const auto& [label, source] : fixture.sources()) {
+    std::cout << label << ": " << source << "\n";
   }
   std::cout << fixture.cases().size() << " cases, " << positions << " positions, " << steps
             << " greedy steps, invariants hold; truth's own error " << fixture.truth_error() << "\n"
@@ -160,6 +165,9 @@ CommandFn add_golden(CLI::App& app) {
       ->capture_default_str();
   run_app->add_option("--dtype", o->dtype, "computing type: auto, fp32, fp16, bf16")
       ->capture_default_str();
+  run_app->add_flag("--emulate", o->emulate,
+                    "compute on the CPU in --dtype as a CUDA device would, in memory that the host "
+                    "cannot touch");
   run_app->add_option("--level", o->level, "quick, full (greedy prompts too), deep (every tap too)")
       ->check(CLI::IsMember({"quick", "full", "deep"}))
       ->capture_default_str();

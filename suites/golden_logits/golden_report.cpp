@@ -130,9 +130,7 @@ void print_mutations(std::ostream& out, const std::vector<MutationResult>& resul
   for (const MutationResult& m : results) {
     out << "  " << pad(m.fault->name, 25);
     if (!m.applies) {
-      out << "does not apply: "
-          << (m.fault->applies_to.empty() ? "it needs two layers or more" : m.fault->applies_to)
-          << "\n";
+      out << m.why_not << "\n";
       continue;
     }
     ++planted;
@@ -231,6 +229,7 @@ Json to_json(const std::vector<MutationResult>& results) {
         {{"fault", m.fault->name},
          {"about", m.fault->about},
          {"applies", m.applies},
+         {"why_not", m.why_not},
          {"killed", m.killed},
          {"located", m.located},
          {"mode", m.mode},

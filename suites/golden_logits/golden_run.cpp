@@ -31,10 +31,11 @@ class GoldenRun {
         cases_(load_cases(fixture, options.case_regex, options.level != Level::kQuick)) {
     engine_options_.devices = options.devices;
     engine_options_.dtype = options.dtype;
+    engine_options_.emulate = options.emulate;
     engine_options_.context = needed_context(cases_);
     engine_options_.fault = options.fault;
     engine_ = std::make_unique<Engine>(source_, engine_options_);
-    band_ = &fixture.band(engine_->compute_dtype());
+    band_ = &fixture.band(engine_->compute_dtype(), options.devices.at(0).kind);
     result_.compute_dtype = engine_->compute_dtype();
   }
 
@@ -203,23 +204,16 @@ class GoldenRun {
         if (!c.ref.deep()) {
           continue;
         }
-        Localisation l{
-            golden::name(mode), c.info.name,
-            run_fed(*engine_, c.ref, band_->cases.at(c.info.name), band_->limits.local, mode)};
+        Localisation l{golden::name(mode), c.info.name,
+                       run_fed(*engine_, c.ref, band_->cases.at(c.info.name), band_->limits, mode)};
         const TapError* bad = first_bad(l.taps);
-        Verdict v{c.info.name, "taps", 0, 0, band_->limits.local, bad == nullptr, ""};
-        for (const TapError& t : l.taps) {
-          if (t.ratio >= v.ratio) {
-            v.ratio = t.ratio;
-            v.value = t.error;
-            v.note = "worst " + t.where();
-          }
-        }
-        if (bad != nullptr) {
-          v.value = bad->error;
-          v.ratio = bad->ratio;
-          v.note = "first bad: " + bad->where() + " (" + bad->note + ")";
-        }
+        Verdict v{c.info.name, "taps", 0, 0, 0, bad == nullptr, ""};
+        const TapError& worst = bad != nullptr ? *bad : nearest_to_limit(l.taps);
+        v.value = worst.error;
+        v.ratio = worst.ratio;
+        v.limit = worst.limit;
+        v.note = (bad != nullptr ? "first bad: " : "worst ") + worst.where() +
+                 (bad != nullptr ? " (" + bad->note + ")" : "");
         result_.add(l.mode, v);
         result_.localised.push_back(std::move(l));
         if (failed && bad != nullptr) {

@@ -22,6 +22,7 @@ enum class Level {
 struct GoldenOptions {
   std::vector<DeviceId> devices = {DeviceId{}};
   std::string dtype = "auto";
+  bool emulate = false;
   Level level = Level::kFull;
   std::string case_regex;  // empty: all
   const Fault* fault = nullptr;

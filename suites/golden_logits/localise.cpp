@@ -179,7 +179,7 @@ std::string TapError::where() const {
 }
 
 std::vector<TapError> run_fed(Engine& engine, const Reference& ref, const CaseBand& band,
-                              double limit, Mode mode) {
+                              const Limits& limits, Mode mode) {
   Recorder recorder(ref);
   engine.run(
       ref.ids, mode, [](int64_t, const float*) {},
@@ -187,7 +187,7 @@ std::vector<TapError> run_fed(Engine& engine, const Reference& ref, const CaseBa
   const ModelShape& shape = engine.config().shape;
   std::vector<TapError> out;
   const auto judge = [&](Tap tap, int64_t layer) {
-    out.push_back(judge_tap(recorder, ref, shape, band, limit, tap, layer));
+    out.push_back(judge_tap(recorder, ref, shape, band, limits.local.at(name(tap)), tap, layer));
   };
   judge(Tap::kEmbedding, -1);
   for (int64_t layer = 0; layer < shape.L; ++layer) {
@@ -204,6 +204,12 @@ std::vector<TapError> run_fed(Engine& engine, const Reference& ref, const CaseBa
 const TapError* first_bad(const std::vector<TapError>& taps) {
   const auto it = std::find_if(taps.begin(), taps.end(), [](const TapError& t) { return !t.pass; });
   return it == taps.end() ? nullptr : &*it;
+}
+
+const TapError& nearest_to_limit(const std::vector<TapError>& taps) {
+  return *std::max_element(taps.begin(), taps.end(), [](const TapError& a, const TapError& b) {
+    return a.ratio / a.limit < b.ratio / b.limit;
+  });
 }
 
 std::string hint(Tap tap) {

@@ -25,9 +25,11 @@ struct TapError {
 
 // Every tap of a deep case in data-flow order. The case must be deep and in the band.
 std::vector<TapError> run_fed(Engine& engine, const Reference& ref, const CaseBand& band,
-                              double limit, Mode mode);
+                              const Limits& limits, Mode mode);
 // The first that fails; nullptr when none does.
 const TapError* first_bad(const std::vector<TapError>& taps);
+// The tap whose ratio is the largest share of its limit; the list is not empty.
+const TapError& nearest_to_limit(const std::vector<TapError>& taps);
 // What usually causes an error that starts there.
 std::string hint(Tap tap);
 
