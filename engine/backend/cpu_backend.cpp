@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/base/buffer.h"
+#include "kernels/base/profile.h"
 
 namespace ember {
 namespace {
@@ -62,12 +63,30 @@ class CpuBackend : public IBackend {
   }
   void synchronize() override {}
 
-  void embed(const k::EmbedParams& p) override { k::embed_cpu(p); }
-  void rmsnorm(const k::RmsNormParams& p) override { k::rmsnorm_cpu(p); }
-  void linear(const k::LinearParams& p) override { k::linear_cpu(p); }
-  void qk_norm_rope(const k::QkNormRopeParams& p) override { k::qk_norm_rope_cpu(p); }
-  void attention(const k::AttentionParams& p) override { k::attention_cpu(p); }
-  void swiglu(const k::SwigluParams& p) override { k::swiglu_cpu(p); }
+  void embed(const k::EmbedParams& p) override {
+    const ProfileRange range(RangeKind::kEmbed, p.y.shape[0]);
+    k::embed_cpu(p);
+  }
+  void rmsnorm(const k::RmsNormParams& p) override {
+    const ProfileRange range(RangeKind::kRmsNorm, p.y.shape[0]);
+    k::rmsnorm_cpu(p);
+  }
+  void linear(const k::LinearParams& p) override {
+    const ProfileRange range(RangeKind::kLinear, p.w.shape[0]);
+    k::linear_cpu(p);
+  }
+  void qk_norm_rope(const k::QkNormRopeParams& p) override {
+    const ProfileRange range(RangeKind::kQkNormRope, p.q.shape[0]);
+    k::qk_norm_rope_cpu(p);
+  }
+  void attention(const k::AttentionParams& p) override {
+    const ProfileRange range(RangeKind::kAttention, p.pos);
+    k::attention_cpu(p);
+  }
+  void swiglu(const k::SwigluParams& p) override {
+    const ProfileRange range(RangeKind::kSwiglu, p.y.shape[0]);
+    k::swiglu_cpu(p);
+  }
 };
 
 }  // namespace

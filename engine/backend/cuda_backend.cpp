@@ -12,6 +12,7 @@
 #include "kernels/base/buffer.h"
 #include "kernels/base/cuda_graph.h"
 #include "kernels/base/cuda_memory.h"
+#include "kernels/base/profile.h"
 #include "kernels/copy/copy.h"
 
 namespace ember {
@@ -98,15 +99,29 @@ class CudaBackend : public IBackend {
   void synchronize() override { ember::synchronize(stream_.get()); }
   Stream queue() const override { return stream_.get(); }
 
-  void embed(const k::EmbedParams& p) override { k::embed_cuda(p, stream()); }
-  void rmsnorm(const k::RmsNormParams& p) override { k::rmsnorm_cuda(p, stream()); }
-  void linear(const k::LinearParams& p) override { k::linear_cuda(p, stream()); }
-  void swiglu(const k::SwigluParams& p) override { k::swiglu_cuda(p, stream()); }
+  void embed(const k::EmbedParams& p) override {
+    const ProfileRange range(RangeKind::kEmbed, p.y.shape[0]);
+    k::embed_cuda(p, stream());
+  }
+  void rmsnorm(const k::RmsNormParams& p) override {
+    const ProfileRange range(RangeKind::kRmsNorm, p.y.shape[0]);
+    k::rmsnorm_cuda(p, stream());
+  }
+  void linear(const k::LinearParams& p) override {
+    const ProfileRange range(RangeKind::kLinear, p.w.shape[0]);
+    k::linear_cuda(p, stream());
+  }
   void qk_norm_rope(const k::QkNormRopeParams& p) override {
+    const ProfileRange range(RangeKind::kQkNormRope, p.q.shape[0]);
     k::qk_norm_rope_cuda(positioned(p), stream());
   }
   void attention(const k::AttentionParams& p) override {
+    const ProfileRange range(RangeKind::kAttention, p.pos);
     k::attention_cuda(positioned(p), stream());
+  }
+  void swiglu(const k::SwigluParams& p) override {
+    const ProfileRange range(RangeKind::kSwiglu, p.y.shape[0]);
+    k::swiglu_cuda(p, stream());
   }
 
   void run_stage(const StageArgs& a) override {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/backend/backend.h"
+#include "kernels/base/profile.h"
 
 namespace ember {
 namespace {
@@ -22,6 +23,7 @@ void apply(IBackend& b, const TensorView& y, const TensorView& x, const Linear& 
 }  // namespace
 
 void IBackend::run_layer(const StageArgs& a, int64_t layer) {
+  const ProfileRange range(RangeKind::kLayer, a.weights.first_layer + layer);
   const ModelShape& m = a.config.shape;
   const LayerWeights& w = a.weights.layers[layer];
   const int64_t t = a.tokens;
@@ -111,6 +113,7 @@ void IBackend::run_stage(const StageArgs& a) {
 }
 
 void IBackend::run_head(const StageArgs& a, int64_t first_row, int64_t rows) {
+  const ProfileRange range(RangeKind::kHead, rows);
   const TensorView normed = a.work.normed.rows(0, rows);
   const TensorView logits = a.work.logits.rows(0, rows);
   rmsnorm({normed, a.work.x.rows(first_row, rows), a.weights.final_norm,

@@ -73,6 +73,9 @@ void add_model_flags(CLI::App& app, ModelFlags& flags, bool with_context) {
       ->type_name("N")
       ->capture_default_str()
       ->group(group);
+  app.add_flag("--no-graph", flags.no_graph,
+               "launch kernels one by one instead of as a CUDA graph, for profilers: slower")
+      ->group(group);
   app.add_option("--mem-limit", flags.mem_limit,
                  "GiB that each device may use; default what is free")
       ->check(CLI::PositiveNumber)
@@ -152,6 +155,7 @@ RuntimeOptions runtime_options(const ModelFlags& flags, int64_t max_position) {
   }
   options.devices = choose_devices(flags.devices, flags.dtype);
   options.dtype = flags.dtype;
+  options.graph = !flags.no_graph;
   options.context = flags.context.value_or(std::min(kDefaultContext, max_position));
   options.chunk = flags.chunk;
   options.hop = parse_hop_path(flags.hop);

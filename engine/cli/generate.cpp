@@ -29,6 +29,7 @@ struct Flags {
   LengthFlags length;
   SamplingFlags sampling;
   OutputFlags output;
+  std::optional<std::string> profile_window;
   bool interactive = false, print_prompt = false, dry_run = false;
 };
 
@@ -93,6 +94,9 @@ int run_generate(const Flags& flags) {
   GenerateOptions options =
       generate_options(flags.length, flags.model, model.eos_ids(), *model.tokenizer);
   options.logprobs = flags.output.logprobs;
+  if (flags.profile_window) {
+    options.profile = ProfileSteps::parse(*flags.profile_window);
+  }
   options.on_token = [&writer](const GeneratedToken& t) { writer.token(t); };
   options.on_text = [&writer](std::string_view text, TextKind kind) { writer.text(text, kind); };
 
@@ -134,6 +138,9 @@ CommandFn add_generate(CLI::App& app) {
   add_output_flags(app, flags->output);
   add_log_flags(app);
   app.add_flag("-i,--interactive", flags->interactive, "the same as `ember chat`");
+  app.add_option("--profile-window", flags->profile_window,
+                 "decode steps that a waiting profiler records (docs/profiling.md), as in 32:8")
+      ->type_name("START:COUNT");
   app.add_flag("--print-prompt", flags->print_prompt,
                "print the prompt as the model gets it, text and ids, and do no more");
   app.add_flag("--dry-run", flags->dry_run,

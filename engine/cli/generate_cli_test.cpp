@@ -50,6 +50,28 @@ TEST(GenerateCli, BareFormIsGenerate) {
   EXPECT_EQ(run_ember(rest).out, run_ember(named).out);
 }
 
+TEST(GenerateCli, ProfileWindow) {
+  for (const char* bad : {"", "8", "8:", ":8", "8:0", "-1:2", "1:-2", "a:b", "1:2:3", "1 :2",
+                          "1:99999999999", "0x1:2"}) {
+    const ProcessResult r = odd({"-n", "2", "--profile-window", bad});
+    EXPECT_EQ(r.exit_code, 2) << bad;
+    EXPECT_TRUE(contains(r.err, "--profile-window")) << r.err;
+    EXPECT_EQ(r.out, "");
+  }
+  // Six tokens take five decode steps.
+  const ProcessResult plain = odd({"-n", "6", "--ignore-eos", "-s", "1"});
+  const ProcessResult window =
+      odd({"-n", "6", "--ignore-eos", "-s", "1", "--profile-window", "1:2", "-v"});
+  EXPECT_EQ(window.exit_code, 0);
+  EXPECT_EQ(window.out, plain.out);
+  EXPECT_TRUE(contains(window.err, "begins before decode step 1")) << window.err;
+  EXPECT_TRUE(contains(window.err, "ends before decode step 3")) << window.err;
+  EXPECT_FALSE(contains(window.err, "nothing was captured")) << window.err;
+  const ProcessResult late = odd({"-n", "6", "--ignore-eos", "-s", "1", "--profile-window", "5:1"});
+  EXPECT_EQ(late.exit_code, 0);
+  EXPECT_TRUE(contains(late.err, "before decode step 5; nothing was captured")) << late.err;
+}
+
 TEST(GenerateCli, SeedsDecide) {
   const std::string a = odd({"-n", "16", "-s", "1"}).out;
   EXPECT_EQ(odd({"-n", "16", "-s", "1"}).out, a);

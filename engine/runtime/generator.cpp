@@ -8,6 +8,7 @@
 #include "engine/runtime/logprobs.h"
 #include "engine/runtime/text_stream.h"
 #include "kernels/base/error.h"
+#include "kernels/base/profile.h"
 
 namespace ember {
 namespace {
@@ -97,6 +98,7 @@ class Generation {
 
   int32_t next_token(const float* logits) {
     if (forced_.empty()) {
+      const ProfileRange range(RangeKind::kSample, static_cast<int64_t>(tokens_.size()));
       return sampler_.sample(logits, {tokens_, result_.prompt_tokens});
     }
     const int32_t id = forced_.front();
@@ -145,6 +147,7 @@ class Generation {
   }
 
   void decode(TensorView logits) {
+    ProfileWindow window(options_.profile);
     result_.reason = StopReason::kLength;
     for (int64_t n = 0; options_.max_tokens < 0 || n < options_.max_tokens; ++n) {
       if (told_to_stop()) {
@@ -155,6 +158,7 @@ class Generation {
         return;
       }
       if (n > 0) {
+        window.before(n - 1);
         logits = runtime_.decode(session_, tokens_.back());
       }
       const float* row = logits.as<float>();

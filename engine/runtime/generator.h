@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/runtime/profile_window.h"
 #include "engine/runtime/runtime.h"
 #include "engine/runtime/sampler.h"
 #include "engine/text/tokenizer.h"
@@ -59,6 +60,7 @@ struct GenerateOptions {
   int64_t chunk = 512;  // prompt tokens a pass; between passes interruption and time-out are seen
   double timeout_seconds = 0;  // from the call; 0: none
   std::function<bool()> interrupted;
+  ProfileSteps profile;  // decode steps that a waiting profiler records
 
   std::function<void(int64_t done, int64_t total)> on_prefill;
   std::function<void(const GeneratedToken&)> on_token;

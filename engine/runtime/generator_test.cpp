@@ -27,6 +27,7 @@ class ScriptedRuntime : public IRuntime {
   const ModelConfig& config() const override { return config_; }
   const DeviceMap& device_map() const override { return map_; }
   const MemoryPlan& memory_plan() const override { return plan_; }
+  DType activation_dtype() const override { return DType::kF32; }
   std::unique_ptr<Session> new_session(int64_t capacity) override {
     return std::make_unique<Session>(std::vector<KvCache>{}, capacity);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/backend/forwarding_backend.h"
 #include "engine/backend/registry.h"
 #include "engine/core/log.h"
 #include "engine/runtime/stage_loader.h"
@@ -70,6 +71,10 @@ PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
     if (options.decorate) {
       s.backend = options.decorate(std::move(s.backend), static_cast<int64_t>(stages_.size()));
     }
+    if (!options.graph) {
+      // Decorators keep the default bodies of composite ops, and those know no graphs.
+      s.backend = std::make_unique<ForwardingBackend>(std::move(s.backend));
+    }
     stages_.push_back(std::move(s));
   }
   plan_ = make_plan(*source_, options, map_, *stages_[0].backend);
@@ -80,6 +85,7 @@ PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
     total += p.weights;
   }
   for (Stage& s : stages_) {
+    const ProfileRange range(RangeKind::kLoad, plan_.stages[&s - stages_.data()].weights);
     s.weights = load_stage(*source_, s.map, *s.backend, [&](int64_t bytes) {
       done += bytes;
       if (options.on_load) {
@@ -156,6 +162,7 @@ void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t to
   for (size_t i = 0; i < stages_.size(); ++i) {
     Stage& s = stages_[i];
     if (i > 0) {
+      const ProfileRange range(RangeKind::kHop, s.work.x.rows(0, tokens).bytes());
       s.backend->receive(s.work.x.rows(0, tokens), stages_[i - 1].work.x.rows(0, tokens),
                          *hops_[i - 1]);
     }
@@ -176,8 +183,8 @@ TensorView PipelineRuntime::head(const Session& session, int64_t tokens, int64_t
   return logits;
 }
 
-TensorView PipelineRuntime::prefill(Session& session, const int32_t* ids, int64_t n,
-                                    const PrefillOptions& options) {
+TensorView PipelineRuntime::feed(Session& session, const int32_t* ids, int64_t n,
+                                 const PrefillOptions& options, RangeKind kind) {
   check_ids(session, ids, n);
   const int64_t chunk = options.chunk > 0 ? std::min(options.chunk, chunk_) : chunk_;
   const int64_t before = session.length();
@@ -185,6 +192,7 @@ TensorView PipelineRuntime::prefill(Session& session, const int32_t* ids, int64_
   try {
     for (int64_t done = 0; done < n;) {
       const int64_t t = std::min(chunk, n - done);
+      const ProfileRange range(kind, kind == RangeKind::kDecodeStep ? session.length() : t);
       run_chunk(session, ids + done, t);
       for (int64_t row = 0; options.all_logits && row < t;) {
         const int64_t rows = std::min(logit_rows_, t - row);

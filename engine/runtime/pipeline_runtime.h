@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/runtime/runtime.h"
+#include "kernels/base/profile.h"
 
 namespace ember {
 
@@ -20,9 +21,11 @@ class PipelineRuntime : public IRuntime {
   DType activation_dtype() const override { return stages_[0].backend->activation_dtype(); }
   std::unique_ptr<Session> new_session(int64_t capacity) override;
   TensorView prefill(Session& session, const int32_t* ids, int64_t n,
-                     const PrefillOptions& options) override;
+                     const PrefillOptions& options) override {
+    return feed(session, ids, n, options, RangeKind::kPrefillChunk);
+  }
   TensorView decode(Session& session, int32_t id) override {
-    return prefill(session, &id, 1, PrefillOptions{});
+    return feed(session, &id, 1, PrefillOptions{}, RangeKind::kDecodeStep);
   }
 
  private:
@@ -38,6 +41,8 @@ class PipelineRuntime : public IRuntime {
   void check_ids(const Session& session, const int32_t* ids, int64_t n) const;
   void ensure_rope(int64_t capacity);
   StageArgs args(const Stage& stage, const Session& session, size_t index, int64_t tokens) const;
+  TensorView feed(Session& session, const int32_t* ids, int64_t n, const PrefillOptions& options,
+                  RangeKind range);
   // One chunk through all stages; the residual stream is then in the last stage's workspace.
   void run_chunk(Session& session, const int32_t* ids, int64_t tokens);
   // Logits of rows of the chunk just run, on the host.

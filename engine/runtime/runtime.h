@@ -25,6 +25,9 @@ struct RuntimeOptions {
   int64_t logit_rows = 1;        // rows of logits computed at once when all are wanted
   int64_t mem_limit = -1;        // bytes a device may use; -1: what is free
   HopPath hop = HopPath::kAuto;  // how activations get from one CUDA device to another
+  // false: every kernel is launched by itself. Slower; a profiler then sees layers and ops in
+  // decode, which a CUDA graph hides.
+  bool graph = true;
   std::function<void(int64_t done_bytes, int64_t total_bytes)> on_load;
   // Wraps each stage's backend (taps, faults); called once a stage, in order.
   std::function<std::unique_ptr<IBackend>(std::unique_ptr<IBackend>, int64_t stage)> decorate;

@@ -13,6 +13,7 @@
 #include "engine/text/unicode.h"
 #include "engine/text/word_cache.h"
 #include "kernels/base/error.h"
+#include "kernels/base/profile.h"
 
 namespace ember {
 namespace {
@@ -293,6 +294,7 @@ std::vector<int32_t> Tokenizer::encode_parts(const std::vector<TextPart>& parts)
 }
 
 void Tokenizer::append(std::string_view text, SpecialTokens mode, std::vector<int32_t>* out) const {
+  const ProfileRange range(RangeKind::kTokenize, static_cast<int64_t>(text.size()));
   Encoding<Impl>(*impl_, mode, out).text(text);
 }
 

@@ -4,6 +4,7 @@
 #include "kernels/base/cuda_memory.h"
 #include "kernels/base/device.h"
 #include "kernels/base/error.h"
+#include "kernels/base/profile.h"
 #include "kernels/base/stream.h"
 
 namespace ember {
@@ -25,6 +26,11 @@ std::vector<CudaDeviceInfo> cuda_devices(std::string* why) {
 bool built_with_cuda() {
   return false;
 }
+
+namespace profile {
+void start_capture() {}
+void stop_capture() {}
+}  // namespace profile
 
 namespace cuda {
 
