@@ -72,29 +72,30 @@ struct Cuda {
   std::optional<std::string> cublas;
 };
 
+struct GpuClock {
+  double min = 0, median = 0, max = 0;  // MHz
+};
+struct GpuThrottle {
+  std::optional<double> power, thermal, hardware;  // share of samples, 0 to 1
+};
+struct GpuPcie {
+  int64_t gen = 0, gen_max = 0, width = 0;
+};
+struct GpuNvlink {
+  int64_t links = 0, gen = 0;
+};
+
 struct Gpu {
-  struct Clock {
-    double min = 0, median = 0, max = 0;  // MHz
-  };
-  struct Throttle {
-    std::optional<double> power, thermal, hardware;  // share of samples, 0 to 1
-  };
-  struct Pcie {
-    int64_t gen = 0, gen_max = 0, width = 0;
-  };
-  struct Nvlink {
-    int64_t links = 0, gen = 0;
-  };
   int64_t index = 0, sms = 0, mem_bytes = 0, l2_bytes = 0;
   std::string name, cc, clock_policy = "unknown";  // locked, app, free, unknown
   std::optional<std::string> uuid_hash;
   std::optional<bool> ecc, mig;
   std::optional<double> power_limit_w, mem_mhz, temp_max_c;
-  std::optional<Clock> sm_mhz;
-  std::optional<Throttle> throttle;
+  std::optional<GpuClock> sm_mhz;
+  std::optional<GpuThrottle> throttle;
   std::optional<int64_t> other_processes;
-  std::optional<Pcie> pcie;
-  std::optional<Nvlink> nvlink;
+  std::optional<GpuPcie> pcie;
+  std::optional<GpuNvlink> nvlink;
 };
 
 struct Environment {

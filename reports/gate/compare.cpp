@@ -187,8 +187,9 @@ class Gate {
     return interleaved_ ? t : t * policy_.cross_session_factor;
   }
 
-  double threshold(const Judged& j) const {
-    const double noise = policy_.noise_factor * mad(logs(j.a, 0, j.a.size()));
+  // With the noise between the first `n` processes of A.
+  double threshold(const Judged& j, size_t n) const {
+    const double noise = policy_.noise_factor * mad(logs(j.a, 0, n));
     return std::max(floor(j), interleaved_ ? noise : noise * policy_.cross_session_factor);
   }
 
@@ -225,8 +226,9 @@ class Gate {
       compare_sizes(j);
       return;
     }
-    out.threshold = threshold(*j);
+    // From the screening processes alone, so that what is flagged stays so when more have run.
     const size_t n = static_cast<size_t>(policy_.screen_processes);
+    out.threshold = threshold(*j, n);
     const double shift = ratio_shift(logs(j->a, 0, n), logs(j->b, 0, n));
     out.shift = shift;
     out.flagged = std::fabs(shift) > policy_.screen_fraction * *out.threshold;
@@ -272,6 +274,7 @@ class Gate {
       attainable_ = least;
     }
     for (size_t i = 0; i < family.size(); ++i) {
+      family[i]->out.threshold = threshold(*family[i], family[i]->a.size());
       check_steady(*family[i], steady[i]);
       judge(family[i], p[i], adjusted[i], least);
     }

@@ -81,11 +81,11 @@ void add_card(Report* r) {
     g.power_limit_w = 700;
     g.mem_mhz = 2619;
     g.temp_max_c = 55;
-    g.sm_mhz = Gpu::Clock{1965, 1980, 1980};
-    g.throttle = Gpu::Throttle{0.0, 0.0, 0.0};
+    g.sm_mhz = GpuClock{1965, 1980, 1980};
+    g.throttle = GpuThrottle{0.0, 0.0, 0.0};
     g.other_processes = 0;
-    g.pcie = Gpu::Pcie{5, 5, 16};
-    g.nvlink = Gpu::Nvlink{18, 4};
+    g.pcie = GpuPcie{5, 5, 16};
+    g.nvlink = GpuNvlink{18, 4};
     r->env.gpus.push_back(g);
   }
   r->model = Model{"random:qwen3-0.6b", "bf16", std::nullopt, std::nullopt, std::nullopt};

@@ -188,6 +188,59 @@ class Reports(unittest.TestCase):
         _, err = ember("compare", a, slow, "--policy", wrong, code=2)
         self.assertIn("floor", err)
 
+    def fake_bench(self, name, slowdown, seed, before=""):
+        """A bench that plants a delay: a shell script whose processes draw seeds one after another."""
+        count = self.write(name + ".count", str(seed))
+        path = self.write(name, """#!/bin/sh
+%s
+n=$(cat '%s'); echo $((n + 1)) > '%s'
+[ "$1" = bench ] || exit 2
+exec '%s' --bench $n %s "$3" "$5"
+""" % (before, count, count, SAMPLES, slowdown))
+        os.chmod(path, 0o755)
+        return path
+
+    def ab(self, a, b, *flags, code=0):
+        return ember("ab", "--a", a, "--b", b, *flags, "--", "bench", "--ids", "{ids}", "--json",
+                     "{out}", code=code)
+
+    def test_ab_finds_a_planted_delay(self):
+        a, b = self.fake_bench("a.sh", 1, 100), self.fake_bench("b.sh", 1.05, 300)
+        kept = self.file("ab")
+        out, err = self.ab(a, b, "-o", kept, code=1)
+        self.assertIn("worse  kernel/op2/M=1", out)
+        self.assertIn("interleaved", out)
+        with open(os.path.join(kept, "compare.json")) as f:
+            verdicts = json.load(f)
+        self.assertEqual([c["id"] for c in verdicts["cases"] if c["verdict"] == "worse"],
+                         ["kernel/op2/M=1"])
+        self.assertLess(verdicts["attainable_p"], 0.001)
+        order = [line.split()[-1] for line in err.splitlines() if ": process " in line]
+        self.assertEqual(order[:10].count("A"), 5)
+        self.assertEqual(len(order), 2 * (5 + 9))
+        for i in range(0, len(order), 2):
+            self.assertNotEqual(order[i], order[i + 1])
+        with open(os.path.join(kept, "b.json")) as f:
+            merged = json.load(f)
+        self.validator.validate(merged)
+        samples = {c["id"]: len(c["samples"]) for c in merged["cases"]}
+        self.assertEqual(samples["kernel/op2/M=1"], 14)
+        self.assertEqual(samples["kernel/op0/M=1"], 5)  # not flagged: not run again
+
+    def test_ab_of_the_same_code_passes(self):
+        out, _ = self.ab(self.fake_bench("c.sh", 1, 500), self.fake_bench("d.sh", 1, 700))
+        self.assertIn("PASS", out)
+
+    def test_ab_names_what_goes_wrong(self):
+        good = self.fake_bench("e.sh", 1, 900)
+        _, err = self.ab(good, self.fake_bench("f.sh", 1, 900, "echo broken; exit 9"), code=3)
+        self.assertIn("exit code 9", err)
+        _, err = self.ab(good, self.fake_bench("g.sh", 1, 900, "sleep 30"), "--limit", "0.3", code=7)
+        self.assertIn("longer than 0.3 s", err)
+        _, err = self.ab(good, self.file("absent.sh"), code=2)
+        self.assertIn("cannot be started", err)
+        self.ab(good, self.fake_bench("h.sh", 1, 900, 'echo "{" > "$5"; exit 0'), code=4)
+
     def test_merge_adds_processes_and_keeps_extensions(self):
         first, second = copy.deepcopy(self.report), copy.deepcopy(self.report)
         first["x_top"], second["cases"][0]["x_case"] = {"kept": [1]}, "kept"

@@ -2,13 +2,17 @@
 // ember report: everything that reads reports. docs/reports.md explains it.
 #include "suites/report/report_command.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "engine/io/json.h"
 #include "kernels/base/error.h"
 #include "reports/format.h"
+#include "reports/gate/ab.h"
 #include "reports/gate/compare.h"
 #include "reports/history.h"
 #include "reports/merge.h"
@@ -23,6 +27,10 @@ using report::Json;
 struct Options {
   std::vector<std::string> files, add;
   std::string base, fresh, policy, json, output, filter;
+  std::string a, b, dir;
+  std::vector<std::string> command;
+  double limit_s = 600;
+  uint64_t seed = 1;
   bool advisory = false, every = false, noise = false;
 };
 
@@ -69,10 +77,11 @@ int merge(const Options& o) {
   return 0;
 }
 
-int compare(const Options& o) {
-  const report::Policy policy = o.policy.empty() ? report::Policy() : report::read_policy(o.policy);
-  const report::Comparison c =
-      report::compare(report::read_report(o.base), report::read_report(o.fresh), policy);
+report::Policy policy_of(const Options& o) {
+  return o.policy.empty() ? report::Policy() : report::read_policy(o.policy);
+}
+
+int verdict(const Options& o, const report::Comparison& c) {
   report::print(o.json == "-" ? std::cerr : std::cout, c, o.every);
   if (!o.json.empty()) {
     put(o.json, text_of(report::to_json(c)));
@@ -82,6 +91,64 @@ int compare(const Options& o) {
     return 0;
   }
   return c.exit_code();
+}
+
+int compare(const Options& o) {
+  return verdict(
+      o, report::compare(report::read_report(o.base), report::read_report(o.fresh), policy_of(o)));
+}
+
+// A folder for the processes' reports and logs: the user's, which is kept, or a temporary one,
+// which goes unless something failed.
+class WorkFolder {
+ public:
+  explicit WorkFolder(const std::string& wanted) : path(wanted), temporary_(wanted.empty()) {
+    if (temporary_) {
+      path = (std::filesystem::temp_directory_path() / "ember-ab-XXXXXX").string();
+      if (mkdtemp(path.data()) == nullptr) {
+        fail(ErrorKind::kUsage, path, ": cannot create the folder");
+      }
+      return;
+    }
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error) {
+      fail(ErrorKind::kUsage, path, ": cannot create the folder: ", error.message());
+    }
+  }
+  void done() {
+    std::error_code ignored;
+    if (temporary_) {
+      std::filesystem::remove_all(path, ignored);
+    }
+  }
+
+  std::string path;
+
+ private:
+  bool temporary_;
+};
+
+int ab(const Options& o) {
+  report::AbOptions options;
+  options.a = o.a;
+  options.b = o.b;
+  options.args = o.command;
+  options.policy = policy_of(o);
+  options.limit_s = o.limit_s;
+  options.seed = o.seed;
+  options.progress = [](const std::string& line) { std::cerr << line << "\n"; };
+  WorkFolder folder(o.dir);
+  options.dir = folder.path;
+  const report::AbResult result = report::run_ab(options);
+  if (!o.dir.empty()) {
+    report::write_report(o.dir + "/a.json", result.a);
+    report::write_report(o.dir + "/b.json", result.b);
+    report::write_file_atomically(o.dir + "/compare.json",
+                                  text_of(report::to_json(result.comparison)));
+  }
+  folder.done();
+  return verdict(o, result.comparison);
 }
 
 int history(const Options& o) {
@@ -126,16 +193,34 @@ void add_reading(CLI::App& app, Options* o, std::vector<std::pair<CLI::App*, Act
   actions->emplace_back(sub, history);
 }
 
+void add_gate_flags(CLI::App* sub, Options* o) {
+  sub->add_option("--policy", o->policy, "JSON file that changes the rules");
+  sub->add_option("--json", o->json, "write the verdicts to this file, - for stdout");
+  sub->add_flag("--advisory", o->advisory, "exit 0 whatever the verdict");
+  sub->add_flag("-v,--verbose", o->every, "print every case");
+}
+
 void add_gate(CLI::App& app, Options* o, std::vector<std::pair<CLI::App*, Action>>* actions) {
   CLI::App* sub = app.add_subcommand(
       "compare", "judge NEW by BASE; exit 0, 1 worse, 3 inconclusive or not comparable");
   sub->add_option("BASE", o->base, "report of the code before")->required();
   sub->add_option("NEW", o->fresh, "report of the code after")->required();
-  sub->add_option("--policy", o->policy, "JSON file that changes the rules");
-  sub->add_option("--json", o->json, "write the verdicts to this file, - for stdout");
-  sub->add_flag("--advisory", o->advisory, "exit 0 whatever the verdict");
-  sub->add_flag("-v,--verbose", o->every, "print every case");
+  add_gate_flags(sub, o);
   actions->emplace_back(sub, compare);
+  sub = app.add_subcommand("ab", "run two binaries in interleaved fresh processes, judge B by A");
+  sub->add_option("--a", o->a, "binary of the code before")->required();
+  sub->add_option("--b", o->b, "binary of the code after")->required();
+  sub->add_option("-o,--output", o->dir, "keep every process's report and log in this folder");
+  sub->add_option("--limit", o->limit_s, "seconds that one process may take")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  sub->add_option("-s,--seed", o->seed, "of the order of execution")->capture_default_str();
+  sub->add_option("COMMAND", o->command,
+                  "arguments of both, after --; {out} stands for the report's path (else --json "
+                  "PATH is appended), {ids} for a file of the wanted case ids")
+      ->required();
+  add_gate_flags(sub, o);
+  actions->emplace_back(sub, ab);
 }
 
 }  // namespace
