@@ -8,9 +8,11 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <sstream>
 
 #include "engine/io/json.h"
 #include "kernels/base/error.h"
+#include "reports/export/export.h"
 #include "reports/format.h"
 #include "reports/gate/ab.h"
 #include "reports/gate/compare.h"
@@ -26,7 +28,7 @@ using report::Json;
 
 struct Options {
   std::vector<std::string> files, add;
-  std::string base, fresh, policy, json, output, filter;
+  std::string base, fresh, form, policy, json, output, filter;
   std::string a, b, dir;
   std::vector<std::string> command;
   double limit_s = 600;
@@ -151,6 +153,18 @@ int ab(const Options& o) {
   return verdict(o, result.comparison);
 }
 
+int export_report(const Options& o) {
+  const report::Report r = report::read_report(o.files[0]);
+  for (const report::ExportFormat& f : report::export_formats()) {
+    if (o.form == f.name) {
+      std::ostringstream out;
+      f.write(out, r);
+      put(o.output.empty() ? "-" : o.output, out.str());
+    }
+  }
+  return 0;
+}
+
 int history(const Options& o) {
   for (const std::string& path : o.add) {
     report::append_history(o.files[0], report::history_entry(report::read_report(path)));
@@ -185,6 +199,17 @@ void add_reading(CLI::App& app, Options* o, std::vector<std::pair<CLI::App*, Act
   sub->add_option("FILE", o->files, "reports")->required();
   sub->add_option("-o,--output", o->output, "the merged report, - for stdout")->required();
   actions->emplace_back(sub, merge);
+  sub = app.add_subcommand("export", "write a report in the format of another tool");
+  std::vector<std::string> names;
+  std::string about = "one of:";
+  for (const report::ExportFormat& f : report::export_formats()) {
+    names.emplace_back(f.name);
+    about += std::string("\n") + f.name + ": " + f.about;
+  }
+  sub->add_option("FILE", o->files, "report")->required()->expected(1);
+  sub->add_option("--format", o->form, about)->required()->check(CLI::IsMember(names));
+  sub->add_option("-o,--output", o->output, "where to, - (the default) for stdout");
+  actions->emplace_back(sub, export_report);
   sub = app.add_subcommand("history", "append reports to a history file, print it");
   sub->add_option("FILE", o->files, "history, one line of JSON a run")->required()->expected(1);
   sub->add_option("--add", o->add, "append these reports");
