@@ -68,10 +68,10 @@ void add_model_flags(CLI::App& app, ModelFlags& flags, bool with_context) {
       ->check(CLI::Range(int64_t{1}, int64_t{256}))
       ->type_name("N")
       ->group(group);
-  app.add_option("--chunk", flags.chunk, "prompt tokens a pass")
+  app.add_option("--chunk", flags.chunk,
+                 "prompt tokens a pass; default 2048 on one GPU, 512 on the CPU or in stages")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
       ->type_name("N")
-      ->capture_default_str()
       ->group(group);
   app.add_flag("--no-graph", flags.no_graph,
                "launch kernels one by one instead of as a CUDA graph, for profilers: slower")
@@ -157,7 +157,7 @@ RuntimeOptions runtime_options(const ModelFlags& flags, int64_t max_position) {
   options.dtype = flags.dtype;
   options.graph = !flags.no_graph;
   options.context = flags.context.value_or(std::min(kDefaultContext, max_position));
-  options.chunk = flags.chunk;
+  options.chunk = flags.chunk > 0 ? flags.chunk : default_chunk(options.devices);
   options.hop = parse_hop_path(flags.hop);
   if (flags.mem_limit > 0) {
     options.mem_limit = static_cast<int64_t>(flags.mem_limit * 1024.0 * 1024.0 * 1024.0);

@@ -29,8 +29,8 @@ struct ModelFlags {
   std::string dtype = "auto";
   std::string hop = "auto";
   std::optional<int64_t> context;  // unset: 2048, or all that a shorter model was made for
-  int64_t chunk = 512;
-  int64_t threads = 0;  // 0: all
+  int64_t chunk = 0;               // tokens of a prefill pass; 0: default_chunk
+  int64_t threads = 0;             // 0: all
   bool no_graph = false;
   double mem_limit = 0;  // GiB; 0: what is free
 };

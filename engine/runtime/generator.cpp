@@ -78,6 +78,7 @@ class Generation {
     int64_t done = std::min<int64_t>(differ.first - cached.begin(), total - 1);
     session_.truncate(done);
     result_.cached_tokens = done;
+    const int64_t chunk = options_.chunk > 0 ? options_.chunk : runtime_.memory_plan().chunk;
     while (done < total) {
       if (told_to_stop()) {
         return false;
@@ -85,7 +86,7 @@ class Generation {
       if (options_.on_prefill) {
         options_.on_prefill(done, total);
       }
-      const int64_t n = std::min(options_.chunk, total - done);
+      const int64_t n = std::min(chunk, total - done);
       *logits = runtime_.prefill(session_, tokens_.data() + done, n);
       done += n;
     }

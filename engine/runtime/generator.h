@@ -57,7 +57,8 @@ struct GenerateOptions {
   int64_t think_budget = -1;
   std::vector<int32_t> think_close;
   int64_t logprobs = 0;
-  int64_t chunk = 512;  // prompt tokens a pass; between passes interruption and time-out are seen
+  // Prompt tokens a pass, 0: the runtime's. Between passes interruption and time-out are seen.
+  int64_t chunk = 0;
   double timeout_seconds = 0;  // from the call; 0: none
   std::function<bool()> interrupted;
   ProfileSteps profile;  // decode steps that a waiting profiler records

@@ -47,6 +47,10 @@ void check(const RuntimeOptions& options) {
 
 }  // namespace
 
+int64_t default_chunk(const std::vector<DeviceId>& devices) {
+  return devices.size() == 1 && devices[0].kind == DeviceKind::kCuda ? 2048 : 512;
+}
+
 MemoryPlan plan_runtime(const IWeightSource& source, const RuntimeOptions& options) {
   check(options);
   const auto backend = make_backend(options.devices.at(0), options.dtype);

@@ -33,6 +33,11 @@ struct RuntimeOptions {
   std::function<std::unique_ptr<IBackend>(std::unique_ptr<IBackend>, int64_t stage)> decorate;
 };
 
+// Tokens of a prefill pass where nobody asked for a number. A GPU computes long passes at a higher
+// rate; stages overlap only where a prompt makes many passes; and on the CPU a pass is the time
+// that an interrupt waits.
+int64_t default_chunk(const std::vector<DeviceId>& devices);
+
 struct PrefillOptions {
   int64_t chunk = 0;        // 0: the runtime's; never more than the runtime's
   bool all_logits = false;  // compute every position's logits and hand them to on_logits

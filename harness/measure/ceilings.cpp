@@ -43,17 +43,19 @@ class Bench {
          work([&](Stream s) { copy_memory(b.data(), a.data(), bytes, device_, s); }));
   }
 
-  // The best of a few shapes, each large and square enough to fill the device.
-  void gemm(DType dtype) {
+  // The best of a few shapes that fill the device.
+  void gemm(DType dtype, std::vector<std::array<int64_t, 3>> shapes) {
     const int64_t largest = cuda_ ? 8192 : 1024;
+    shapes.push_back({largest / 2, largest / 2, largest / 2});
+    shapes.push_back({largest, largest, largest});
     Ceiling best{"gemm_" + std::string(dtype_name(dtype)), "FLOP/s", 0, 0, 0, true};
-    for (const int64_t n : {largest / 2, largest}) {
-      const Buffer x = random({n, n}, dtype), w = random({n, n}, dtype);
-      const Buffer y(n * n * dtype_bytes(dtype), Buffer::Fill::kNone, device_, "product");
+    for (const auto& [T, N, K] : shapes) {
+      const Buffer x = random({T, K}, dtype), w = random({N, K}, dtype);
+      const Buffer y(T * N * dtype_bytes(dtype), Buffer::Fill::kNone, device_, "product");
       k::LinearParams p;
-      p.x = x.view(dtype, {n, n});
-      p.w = w.view(dtype, {n, n});
-      p.y = y.view(dtype, {n, n});
+      p.x = x.view(dtype, {T, K});
+      p.w = w.view(dtype, {N, K});
+      p.y = y.view(dtype, {T, N});
       const double flops = static_cast<double>(k::cost(p).flops);
       const Measurement m = meter_.measure(
           work([&](Stream s) { cuda_ ? k::linear_cuda(p, s) : k::linear_cpu(p); }), measure_);
@@ -126,7 +128,7 @@ Ceilings Ceilings::measure(Meter& meter, const CeilingOptions& options) {
   Bench bench(meter, options, &c.all_);
   bench.memory(options.bytes > 0 ? options.bytes : cuda ? kDeviceBytes : kHostBytes);
   for (const DType dtype : options.gemm) {
-    bench.gemm(dtype);
+    bench.gemm(dtype, options.gemm_shapes);
   }
   if (cuda) {
     bench.launch_gaps();

@@ -2,6 +2,7 @@
 // The limits of a device, measured in the same run as what is held against them.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,16 @@ struct Ceiling {
 
 struct CeilingOptions {
   std::vector<DType> gemm = {DType::kBF16, DType::kF16};
+  // Further products (T, N, K) whose rate counts: a square one need not be the quickest.
+  std::vector<std::array<int64_t, 3>> gemm_shapes;
   double time_cap = 1;      // seconds each
   int64_t bytes = 0;        // of the bandwidth buffers; 0: 4 GiB on a GPU, 256 MiB on the CPU
   bool host_device = true;  // rates of pinned copies; a GPU alone has them
 };
+
+// Two measurements of one limit in one run differ by up to this. A rate beyond that is an error: of
+// the bytes or flops, of the ceiling, or of operands that lay in a cache.
+inline constexpr double kCeilingSlack = 1.02;
 
 class Ceilings {
  public:

@@ -72,6 +72,8 @@ int run_e2e(Options o, const std::vector<std::string>& command) {
     Meter meter(device);
     CeilingOptions c;
     c.time_cap = o.time_cap;
+    const ModelShape& m = model.weights->config().shape;
+    c.gemm_shapes = {{longest(o.e2e.prompts), 2 * m.F, m.D}};
     ceilings = Ceilings::measure(meter, c);
     o.e2e.cache_bytes = meter.cache_bytes();
   }
@@ -86,6 +88,27 @@ int run_e2e(Options o, const std::vector<std::string>& command) {
   return verdict(r);
 }
 
+const ModelShape& preset_shape(const std::string& name) {
+  const ModelPreset* p = find_preset(name);
+  if (p == nullptr) {
+    fail(ErrorKind::kUsage, "--preset: no preset '", name, "'; `ember --list-presets` has them");
+  }
+  return p->shape;
+}
+
+// The widest product of each model at the longest pass.
+std::vector<std::array<int64_t, 3>> gemm_shapes(const Options& o) {
+  const int64_t T = *std::max_element(o.kernels.tokens.begin(), o.kernels.tokens.end());
+  std::vector<std::array<int64_t, 3>> shapes;
+  for (const std::string& preset : o.presets) {
+    const ModelShape& m = preset_shape(preset);
+    if (T > 1) {
+      shapes.push_back({T, 2 * m.F, m.D});
+    }
+  }
+  return shapes;
+}
+
 int run_kernels(Options o, const std::vector<std::string>& command) {
   const double start = now_seconds();
   const DeviceId device = choose_devices(o.model.devices, o.model.dtype).at(0);
@@ -97,15 +120,11 @@ int run_kernels(Options o, const std::vector<std::string>& command) {
   c.time_cap = o.time_cap;
   const DType dtype = o.model.dtype == "auto" ? DType::kBF16 : dtype_named(o.model.dtype);
   c.gemm = {dtype};
+  c.gemm_shapes = gemm_shapes(o);
   const Ceilings ceilings = Ceilings::measure(meter, c);
   add_ceilings(&r, device, ceilings);
   for (const std::string& preset : o.presets) {
-    const ModelPreset* p = find_preset(preset);
-    if (p == nullptr) {
-      fail(ErrorKind::kUsage, "--preset: no preset '", preset,
-           "'; `ember --list-presets` has them");
-    }
-    bench_kernels(meter, p->name, p->shape, dtype, ceilings, o.kernels, &r);
+    bench_kernels(meter, preset, preset_shape(preset), dtype, ceilings, o.kernels, &r);
   }
   write(o, &r, start);
   return verdict(r);

@@ -117,7 +117,7 @@ class Kernels {
     const bool cached = !info.arithmetic && cost.bytes() < meter_.cache_bytes();
     if (share > 1 && cached) {
       c->ceiling.reset();
-    } else if (share > 1) {
+    } else if (share > kCeilingSlack) {
       c->status = report::Status::kFailed;
       c->reason = "a share of the ceiling above 1: bytes, flops or the ceiling are wrong";
     }
