@@ -22,6 +22,7 @@ class ScriptedRuntime : public IRuntime {
  public:
   explicit ScriptedRuntime(std::vector<int32_t> script) : script_(std::move(script)) {
     config_.shape.V = kVocab;
+    plan_.chunk = 512;
     logits_.resize(kVocab);
   }
   const ModelConfig& config() const override { return config_; }
