@@ -77,6 +77,7 @@ sanitize() {
 
 ops="copy embed rmsnorm swiglu argmax qk_norm_rope random_weights linear attention"
 gtest base_test
+gtest measure_test
 for op in $ops; do
   gtest "${op}_cuda_test"
 done
