@@ -51,6 +51,12 @@ struct TapPoint {
   int64_t first_pos;
 };
 
+// A piece of device memory that a backend takes by itself, for the memory plan.
+struct MemoryItem {
+  std::string name;
+  int64_t bytes;
+};
+
 class IBackend {
  public:
   virtual ~IBackend() = default;
@@ -62,6 +68,15 @@ class IBackend {
 
   // Memory. Views made from it carry device(). Throws Error{kOutOfMemory} with the bytes asked for.
   virtual Memory allocate(int64_t bytes) = 0;
+  // Bytes that place() and place_linear() take, or read in place, for a tensor stored in `stored`
+  // bytes; a matrix may be kept in another dtype.
+  virtual int64_t placed_bytes(int64_t elements, int64_t stored, bool matrix) const = 0;
+  // What its ops take beside allocate() and place(), for a model of that shape and dtype: once a
+  // stage, and once a device.
+  virtual std::vector<MemoryItem> stage_memory(const ModelShape&, DType) const { return {}; }
+  virtual std::vector<MemoryItem> device_memory() const { return {}; }
+  // Says what all weights to come will take by placed_bytes(), so that they lie in one allocation.
+  virtual void expect_weights(int64_t) {}
   // A view usable by the ops of a host tensor that outlives the backend: the CPU keeps it as it is.
   virtual TensorView place(const TensorView& host) = 0;
   virtual Linear place_linear(const std::vector<TensorView>& blocks) = 0;

@@ -20,6 +20,10 @@ namespace {
 
 constexpr int64_t kSlotBytes = int64_t{16} << 20;
 constexpr int kSlots = 4;
+constexpr int64_t kAlign = 256;  // of weights
+// Kernels of ours and of the library, loaded at first use, recorded graphs, and what the driver
+// rounds allocations up to. An estimate: a test holds it against what a run really takes.
+constexpr int64_t kCodeBytes = int64_t{160} << 20;
 constexpr int kHopper = 9;  // compute capability from which kernels of a stream may overlap
 
 const CudaDeviceInfo device_info(DeviceId device) {
@@ -64,6 +68,29 @@ class CudaBackend : public IBackend {
   Memory allocate(int64_t bytes) override {
     auto buffer = std::make_shared<Buffer>(bytes, Buffer::Fill::kNone, device_, "device memory");
     return Memory(buffer, buffer->data());
+  }
+
+  int64_t placed_bytes(int64_t elements, int64_t stored, bool matrix) const override {
+    return align(matrix ? elements * dtype_bytes(dtype_) : stored);
+  }
+
+  std::vector<MemoryItem> stage_memory(const ModelShape& m, DType stored) const override {
+    std::vector<MemoryItem> items = {
+        {"cuBLASLt workspace", k::kLinearScratchBytes},
+        {"split attention", k::attention_scratch_bytes(m.K, m.E, info_.sm_count)}};
+    if (stored != dtype_) {
+      items.push_back({"weight conversion", kSlotBytes});
+    }
+    return items;
+  }
+
+  std::vector<MemoryItem> device_memory() const override {
+    return {{"CUDA code and graphs", kCodeBytes}};
+  }
+
+  void expect_weights(int64_t bytes) override {
+    arena_ = &placed_.emplace_back(bytes, Buffer::Fill::kNone, device_, "weights");
+    arena_used_ = 0;
   }
 
   TensorView place(const TensorView& host) override {
@@ -187,11 +214,21 @@ class CudaBackend : public IBackend {
     found->graph->launch(stream_.get());
   }
 
-  // Blocks of rows, one after another, in new device memory that lives as long as the backend.
+  static int64_t align(int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
+
+  // In the memory that was announced, or in an allocation of its own.
+  TensorView room_for(DType dtype, const Shape& shape) {
+    const int64_t bytes = align(shape.numel() * dtype_bytes(dtype));
+    if (arena_ != nullptr && bytes <= arena_->bytes() - arena_used_) {
+      arena_used_ += bytes;
+      return arena_->view(dtype, shape, arena_used_ - bytes);
+    }
+    return placed_.emplace_back(bytes, Buffer::Fill::kNone, device_, "weights").view(dtype, shape);
+  }
+
+  // Blocks of rows, one after another, in device memory that lives as long as the backend.
   TensorView place_rows(const std::vector<TensorView>& blocks, const Shape& shape, DType dtype) {
-    placed_.emplace_back(shape.numel() * dtype_bytes(dtype), Buffer::Fill::kNone, device_,
-                         "weights");
-    const TensorView all = placed_.back().view(dtype, shape);
+    const TensorView all = room_for(dtype, shape);
     int64_t at = 0;  // elements
     for (const TensorView& b : blocks) {
       EMBER_CHECK(b.dense() && b.shape.last() == shape.last(), "weights ", b.shape.str(), " for ",
@@ -236,6 +273,8 @@ class CudaBackend : public IBackend {
   Buffer position_;
   Buffer converting_;
   std::deque<Buffer> placed_;
+  Buffer* arena_ = nullptr;  // of placed_
+  int64_t arena_used_ = 0;
   std::deque<Recorded> graphs_;
   bool recording_ = false;
 };

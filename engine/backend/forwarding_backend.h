@@ -19,6 +19,14 @@ class ForwardingBackend : public IBackend {
   DType activation_dtype() const override { return inner_->activation_dtype(); }
   DType cache_dtype() const override { return inner_->cache_dtype(); }
   Memory allocate(int64_t bytes) override { return inner_->allocate(bytes); }
+  int64_t placed_bytes(int64_t elements, int64_t stored, bool matrix) const override {
+    return inner_->placed_bytes(elements, stored, matrix);
+  }
+  std::vector<MemoryItem> stage_memory(const ModelShape& shape, DType stored) const override {
+    return inner_->stage_memory(shape, stored);
+  }
+  std::vector<MemoryItem> device_memory() const override { return inner_->device_memory(); }
+  void expect_weights(int64_t bytes) override { inner_->expect_weights(bytes); }
   TensorView place(const TensorView& host) override { return inner_->place(host); }
   Linear place_linear(const std::vector<TensorView>& blocks) override {
     return inner_->place_linear(blocks);

@@ -12,7 +12,8 @@
 namespace ember {
 
 // Pinned memory between pageable host memory and a device, a few slots in turn: while one slot is
-// on its way to the device, the next is filled.
+// on its way to the device, the next is filled. A slot takes the memory that its largest piece so
+// far needed.
 class PinnedStaging {
  public:
   PinnedStaging(DeviceId device, int64_t slot_bytes, int slots);
@@ -34,7 +35,7 @@ class PinnedStaging {
     Buffer memory;
     std::unique_ptr<Event> free;
   };
-  Slot& next();
+  Slot& next(int64_t bytes);
 
   int64_t slot_bytes_;
   size_t turn_ = 0;

@@ -11,10 +11,6 @@
 namespace ember {
 namespace {
 
-// What the kernels and libraries of a stage take beside the plan: a library workspace of 32 MB,
-// partial results of attention, code that is loaded at first use.
-constexpr int64_t kCudaReserveBytes = int64_t{256} << 20;
-
 // The first integer of a file, or -1.
 int64_t read_number(const char* path) {
   std::ifstream in(path);
@@ -74,7 +70,7 @@ int64_t available_bytes(DeviceId device) {
   }
   for (const CudaDeviceInfo& gpu : cuda_devices()) {
     if (gpu.index == device.index) {
-      return std::max<int64_t>(0, gpu.free_bytes - kCudaReserveBytes);
+      return gpu.free_bytes;
     }
   }
   return 0;

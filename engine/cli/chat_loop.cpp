@@ -307,6 +307,7 @@ class ChatLoop {
     r.devices = loaded_.runtime->device_map().str();
     r.sampling = sampling_;
     r.load_seconds = loaded_.load_seconds;
+    r.load = loaded_.runtime->load_stats();
     return r;
   }
 

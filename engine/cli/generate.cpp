@@ -115,6 +115,7 @@ int run_generate(const Flags& flags) {
   report.model = model.weights->description();
   report.devices = loaded.runtime->device_map().str();
   report.load_seconds = loaded.load_seconds;
+  report.load = loaded.runtime->load_stats();
   report.result =
       generate(*loaded.runtime, *session, *model.tokenizer, sampler, prompt.ids, options);
   bar.reset();

@@ -45,6 +45,11 @@ LoadedRuntime load_runtime(const Model& model, RuntimeOptions options) {
   loaded.runtime = make_runtime(model.weights, options);
   loaded.load_seconds = now_seconds() - start;
   verbose(loaded.runtime->device_map().str());
+  const LoadStats load = loaded.runtime->load_stats();
+  constexpr double kGb = 1e9;
+  verbose("weights: ", static_cast<double>(load.bytes) / kGb, " GB placed in ", load.seconds,
+          " s, ", static_cast<double>(load.copied_bytes) / kGb, " GB of them copied to devices",
+          load.copied_bytes > 0 ? concat(" at ", load.gb_s(), " GB/s") : "");
   return loaded;
 }
 

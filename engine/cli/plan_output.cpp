@@ -10,6 +10,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json items_json(const std::vector<MemoryItem>& items) {
+  Json out = Json::array();
+  for (const MemoryItem& item : items) {
+    out.push_back({{"name", item.name}, {"bytes", item.bytes}});
+  }
+  return out;
+}
+
 Json plan_json(const MemoryPlan& plan) {
   Json out;
   out["schema"] = "ember.plan/1";
@@ -17,6 +25,7 @@ Json plan_json(const MemoryPlan& plan) {
   out["context"] = plan.context;
   out["chunk"] = plan.chunk;
   out["largest_context"] = plan.largest_context;
+  out["largest_chunk"] = plan.largest_chunk;
   out["needed_bytes"] = plan.needed();
   out["stages"] = Json::array();
   for (const StagePlan& s : plan.stages) {
@@ -27,12 +36,18 @@ Json plan_json(const MemoryPlan& plan) {
                              {"cache_bytes", s.cache},
                              {"workspace_bytes", s.workspace},
                              {"rope_bytes", s.rope},
+                             {"hop_bytes", s.hop},
+                             {"scratch_bytes", s.scratch_bytes()},
+                             {"scratch", items_json(s.scratch)},
                              {"total_bytes", s.total()}});
   }
   out["devices"] = Json::array();
   for (const DevicePlan& d : plan.devices) {
-    out["devices"].push_back(
-        {{"device", d.device.str()}, {"needed_bytes", d.needed}, {"available_bytes", d.available}});
+    out["devices"].push_back({{"device", d.device.str()},
+                              {"needed_bytes", d.needed},
+                              {"available_bytes", d.available},
+                              {"limited", d.limited},
+                              {"overhead", items_json(d.overhead)}});
   }
   return out;
 }

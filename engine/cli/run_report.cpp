@@ -47,6 +47,17 @@ Json sampling_json(const EffectiveSampling& sampling) {
   return out;
 }
 
+// " (29.54 GB at 45.1 GB/s)" where weights were copied to a device.
+std::string load_rate(const LoadStats& load) {
+  if (load.copied_bytes == 0) {
+    return "";
+  }
+  char text[64];
+  std::snprintf(text, sizeof(text), " (%.2f GB at %.1f GB/s)",
+                static_cast<double>(load.copied_bytes) / 1e9, load.gb_s());
+  return text;
+}
+
 }  // namespace
 
 double rate(double tokens, double seconds) {
@@ -67,10 +78,10 @@ std::string stats_text(const RunReport& report) {
   n = std::snprintf(
       line, sizeof(line),
       " in %.2f s (%.1f tok/s); generated %zu tokens, %.1f tok/s; first after %.2f s; "
-      "loaded in %.2f s; stopped by %s; seed %llu",
+      "loaded in %.2f s%s; stopped by %s; seed %llu",
       r.prefill_seconds, rate(fed, r.prefill_seconds), r.ids.size(),
       rate(decoded, r.decode_seconds()), first_token_seconds(r), report.load_seconds,
-      name(r.reason), static_cast<unsigned long long>(r.seed));
+      load_rate(report.load).c_str(), name(r.reason), static_cast<unsigned long long>(r.seed));
   return out + std::string(line, static_cast<size_t>(n));
 }
 
@@ -94,6 +105,10 @@ Json run_json(const RunReport& report) {
   out["text"] = report.text;
   out["thinking"] = report.thinking.empty() ? Json(nullptr) : Json(report.thinking);
   out["ids"] = r.ids;
+  out["load"] = {{"bytes", report.load.bytes},
+                 {"copied_bytes", report.load.copied_bytes},
+                 {"seconds", report.load.seconds},
+                 {"gb_s", report.load.copied_bytes > 0 ? Json(report.load.gb_s()) : Json(nullptr)}};
   out["timing"] = {{"load_seconds", report.load_seconds},
                    {"prefill_seconds", r.prefill_seconds},
                    {"prefill_tok_s", rate(static_cast<double>(r.prompt_tokens - r.cached_tokens),

@@ -15,9 +15,10 @@ struct RunReport {
   std::string devices;  // DeviceMap::str()
   EffectiveSampling sampling;
   GenerateResult result;
-  std::string text;      // the answer as shown
-  std::string thinking;  // and what was thought before it
-  double load_seconds = 0;
+  std::string text;         // the answer as shown
+  std::string thinking;     // and what was thought before it
+  double load_seconds = 0;  // from the first look at a device to a runtime that is ready
+  LoadStats load;
 };
 
 // Tokens a second; 0 where no time passed.

@@ -7,10 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "kernels/base/error.h"
 
@@ -23,17 +25,19 @@ struct Slot {
   std::atomic<uintptr_t> begin{0};
   std::atomic<uintptr_t> end{0};
   std::atomic<const char*> path{nullptr};
+  std::atomic<int> descriptor{-1};
   std::atomic<bool> taken{false};
 };
 std::array<Slot, 512> slots;
 
-int take_slot(const void* data, int64_t size, const char* path) {
+int take_slot(const void* data, int64_t size, const char* path, int descriptor) {
   for (size_t i = 0; i < slots.size(); ++i) {
     Slot& s = slots[i];
     if (!s.taken.exchange(true)) {
       const uintptr_t begin = reinterpret_cast<uintptr_t>(data);
       s.end = begin + static_cast<uintptr_t>(size);
       s.path = path;
+      s.descriptor = descriptor;
       s.begin = begin;
       return static_cast<int>(i);
     }
@@ -46,6 +50,17 @@ void release_slot(int index) {
     slots[index].begin = 0;
     slots[index].taken = false;
   }
+}
+
+// The mapping that holds an address, or null.
+const Slot* find_slot(uintptr_t at) {
+  for (const Slot& s : slots) {
+    const uintptr_t begin = s.begin;
+    if (begin != 0 && at >= begin && at < s.end) {
+      return &s;
+    }
+  }
+  return nullptr;
 }
 
 void write_stderr(const char* text) {
@@ -61,17 +76,13 @@ void write_stderr(const char* text) {
 }
 
 void on_sigbus(int signal_number, siginfo_t* info, void*) {
-  const uintptr_t at = reinterpret_cast<uintptr_t>(info->si_addr);
-  for (const Slot& s : slots) {
-    const uintptr_t begin = s.begin;
-    if (begin != 0 && at >= begin && at < s.end) {
-      write_stderr("ember: bad input: ");
-      write_stderr(s.path);
-      write_stderr(
-          ": the file became shorter, or could not be read, while it was in use. "
-          "Restore the file and run again.\n");
-      _exit(4);
-    }
+  if (const Slot* s = find_slot(reinterpret_cast<uintptr_t>(info->si_addr))) {
+    write_stderr("ember: bad input: ");
+    write_stderr(s->path);
+    write_stderr(
+        ": the file became shorter, or could not be read, while it was in use. "
+        "Restore the file and run again.\n");
+    _exit(4);
   }
   signal(signal_number, SIG_DFL);  // not ours: the faulting access repeats and ends the process
 }
@@ -104,7 +115,7 @@ int open_regular(const std::string& path, int64_t* size) {
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   int64_t size = 0;
-  const FileDescriptor file{open_regular(path, &size)};
+  FileDescriptor file{open_regular(path, &size)};
   const std::byte* data = nullptr;
   if (size > 0) {
     void* p = mmap(nullptr, static_cast<size_t>(size), PROT_READ, MAP_SHARED, file.fd, 0);
@@ -113,13 +124,14 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
     }
     data = static_cast<const std::byte*>(p);
   }
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, data, size));
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile(path, data, size, std::exchange(file.fd, -1)));
 }
 
-MappedFile::MappedFile(std::string path, const std::byte* data, int64_t size)
-    : path_(std::move(path)), data_(data), size_(size) {
+MappedFile::MappedFile(std::string path, const std::byte* data, int64_t size, int descriptor)
+    : path_(std::move(path)), data_(data), size_(size), descriptor_(descriptor) {
   if (data_) {
-    slot_ = take_slot(data_, size_, path_.c_str());
+    slot_ = take_slot(data_, size_, path_.c_str(), descriptor_);
   }
 }
 
@@ -127,6 +139,46 @@ MappedFile::~MappedFile() {
   release_slot(slot_);
   if (data_) {
     munmap(const_cast<std::byte*>(data_), static_cast<size_t>(size_));
+  }
+  close(descriptor_);
+}
+
+void read_mapped(void* to, const void* from, int64_t bytes) {
+  const uintptr_t at = reinterpret_cast<uintptr_t>(from);
+  const Slot* s = find_slot(at);
+  if (s == nullptr) {
+    std::memcpy(to, from, static_cast<size_t>(bytes));
+    return;
+  }
+  const int64_t offset = static_cast<int64_t>(at - s->begin);
+  for (int64_t done = 0; done < bytes;) {
+    const ssize_t n = pread(s->descriptor, static_cast<std::byte*>(to) + done,
+                            static_cast<size_t>(bytes - done), offset + done);
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n <= 0) {
+      fail(ErrorKind::kBadInput, s->path.load(), ": cannot read byte ", offset + done, ": ",
+           n < 0 ? std::strerror(errno) : "the file became shorter while it was in use");
+    }
+    done += n;
+  }
+}
+
+void will_need(const void* from, int64_t bytes) {
+  constexpr uintptr_t kStep = uintptr_t{8} << 20;
+  const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(from), end = begin + bytes;
+  if (find_slot(begin) == nullptr) {
+    return;
+  }
+  // One page answers for a step: asking for what is there already would walk all of its pages.
+  for (uintptr_t at = begin / page * page; at < end; at += kStep) {
+    void* p = reinterpret_cast<void*>(at);
+    unsigned char resident = 0;
+    if (mincore(p, page, &resident) == 0 && (resident & 1) == 0) {
+      madvise(p, std::min(kStep, end - at), MADV_WILLNEED);
+    }
   }
 }
 

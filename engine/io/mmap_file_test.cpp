@@ -37,6 +37,46 @@ TEST(MappedFile, RefusesWhatIsNoFile) {
   }
 }
 
+TEST(ReadMapped, EqualsTheMappingAndPlainMemory) {
+  const TemporaryDirectory dir;
+  std::string text;
+  for (int i = 0; i < 100000; ++i) {
+    text += static_cast<char>(i * 31 >> 3);
+  }
+  write_file(dir / "a", "another file");
+  write_file(dir / "b", text);
+  const auto a = MappedFile::open(dir / "a");
+  const auto b = MappedFile::open(dir / "b");
+  will_need(b->data(), b->size());
+  for (const int64_t offset : {0, 1, 4095, 99999}) {
+    std::string got(text.size() - offset, '?');
+    read_mapped(got.data(), b->data() + offset, static_cast<int64_t>(got.size()));
+    EXPECT_EQ(got, text.substr(offset)) << offset;
+    read_mapped(got.data(), text.data() + offset, static_cast<int64_t>(got.size()));
+    EXPECT_EQ(got, text.substr(offset)) << offset;
+  }
+  std::string got(7, '?');
+  read_mapped(got.data(), a->data(), 7);
+  EXPECT_EQ(got, "another");
+}
+
+TEST(ReadMapped, AShortenedFileIsNamed) {
+  const TemporaryDirectory dir;
+  write_file(dir / "weights", std::string(1 << 16, 'x'));
+  const auto file = MappedFile::open(dir / "weights");
+  ASSERT_EQ(truncate((dir / "weights").c_str(), 100), 0);
+  std::string got(1000, '?');
+  read_mapped(got.data(), file->data(), 50);
+  try {
+    read_mapped(got.data(), file->data() + 50, 1000);
+    FAIL() << "nothing thrown";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kBadInput);
+    EXPECT_NE(std::string(e.what()).find("weights: cannot read byte 100"), std::string::npos)
+        << e.what();
+  }
+}
+
 using MappedFileDeathTest = ::testing::Test;
 
 TEST(MappedFileDeathTest, AShortenedFileEndsWithExitCode4) {

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "engine/io/mmap_file.h"
 #include "engine/io/name_list.h"
 #include "kernels/base/half.h"
 
@@ -111,6 +112,10 @@ class CheckpointSource : public IWeightSource {
   }
   int64_t tensor_bytes(WeightRole role, int64_t layer) const override {
     return entry(role, layer).bytes;
+  }
+  void prefetch(WeightRole role, int64_t layer) const override {
+    const TensorView v = tensor(role, layer);
+    will_need(v.data, v.bytes());
   }
   std::string description() const override {
     const size_t n = checkpoint_->files().size();

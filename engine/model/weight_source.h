@@ -26,6 +26,8 @@ class IWeightSource {
   virtual TensorView tensor(WeightRole role, int64_t layer) const = 0;
   // Bytes of that tensor, without making it.
   virtual int64_t tensor_bytes(WeightRole role, int64_t layer) const = 0;
+  // Says that the tensor is wanted soon, so that a slow disk may begin to read it. A hint.
+  virtual void prefetch(WeightRole, int64_t) const {}
   // "models/qwen3 (safetensors, 2 files)", "random:qwen3-0.6b (bf16, seed 1)"
   virtual std::string description() const = 0;
   // The model directory, for its tokenizer; empty for generated weights.

@@ -94,6 +94,37 @@ double allowed(const std::string& dtype) {
   return dtype == "fp32" ? 1e-5 : 6 * std::ldexp(1.0, dtype == "fp16" ? -11 : -8);
 }
 
+// First, while none of the device's code is loaded: what a run really takes of the device, held
+// against the plan. Memory of other processes must not change meanwhile.
+TEST(CudaRuntime, PlanCoversWhatIsUsed) {
+  EMBER_NEEDS_CUDA();
+  for (const char* dtype : {"bf16", "fp16"}) {
+    RuntimeOptions o = options({kGpu, kGpu}, dtype);
+    o.context = 4096;
+    o.chunk = 1024;
+    const int64_t before = cuda_devices()[0].free_bytes;
+    const auto runtime = make_runtime(tiny(), o);
+    const auto session = runtime->new_session(o.context);
+    const auto ids = prompt(2000, tiny()->config().shape.V);
+    runtime->prefill(*session, ids.data(), 2000);
+    for (int i = 0; i < 4; ++i) {
+      runtime->decode(*session, 1);
+    }
+    const int64_t used = before - cuda_devices()[0].free_bytes;
+    const DevicePlan& plan = runtime->memory_plan().devices[0];
+    int64_t overhead = 0;
+    for (const MemoryItem& item : plan.overhead) {
+      overhead += item.bytes;
+    }
+    std::fprintf(stderr, "%s: planned %s, used %s, of the overhead planned %s really %s\n", dtype,
+                 human_bytes(plan.needed).c_str(), human_bytes(used).c_str(),
+                 human_bytes(overhead).c_str(), human_bytes(overhead + used - plan.needed).c_str());
+    EXPECT_LE(used, plan.needed);
+    constexpr int64_t kRounding = int64_t{16} << 20;  // small pieces share what is there already
+    EXPECT_GE(used + kRounding, plan.needed - overhead);
+  }
+}
+
 TEST(CudaRuntime, AgreesWithTheCpu) {
   EMBER_NEEDS_CUDA();
   for (const auto& source : {tiny(), odd()}) {
@@ -275,16 +306,60 @@ TEST(CudaRuntime, TruncateForgets) {
   EXPECT_EQ(decode_rest(*reused), want);
 }
 
-TEST(CudaRuntime, TooLittleMemoryIsRefused) {
+TEST(CudaRuntime, TooLittleMemoryIsRefusedBeforeLoading) {
   EMBER_NEEDS_CUDA();
-  RuntimeOptions o = options({kGpu});
-  o.mem_limit = 1 << 20;
-  try {
+  for (const auto& devices : {std::vector<DeviceId>{kGpu}, std::vector<DeviceId>{kGpu, kGpu}}) {
+    RuntimeOptions o = options(devices);
+    o.mem_limit = plan_runtime(*tiny(), o).devices[0].needed;
+    EXPECT_TRUE(plan_runtime(*tiny(), o).fits());
     make_runtime(tiny(), o);
-    FAIL() << "nothing thrown";
-  } catch (const Error& e) {
-    EXPECT_EQ(e.kind(), ErrorKind::kOutOfMemory) << e.what();
+    --o.mem_limit;
+    bool loading = false;
+    o.on_load = [&](int64_t, int64_t) { loading = true; };
+    try {
+      make_runtime(tiny(), o);
+      FAIL() << "nothing thrown";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::kOutOfMemory) << e.what();
+      for (const char* part : {"device 0 needs ", "(--mem-limit)", "A context of 399 tokens fits",
+                               "cuBLASLt workspace", "CUDA code and graphs"}) {
+        EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
+      }
+    }
+    EXPECT_FALSE(loading);
   }
+}
+
+// Counts what passes through allocate().
+class CountingBackend : public ForwardingBackend {
+ public:
+  CountingBackend(std::unique_ptr<IBackend> inner, int64_t* bytes)
+      : ForwardingBackend(std::move(inner)), bytes_(bytes) {}
+  Memory allocate(int64_t bytes) override {
+    *bytes_ += bytes;
+    return ForwardingBackend::allocate(bytes);
+  }
+
+ private:
+  int64_t* bytes_;
+};
+
+TEST(CudaRuntime, PlanEqualsWhatIsAllocated) {
+  EMBER_NEEDS_CUDA();
+  RuntimeOptions o = options({kGpu, kGpu, kGpu});
+  std::vector<int64_t> allocated(3, 0);
+  o.decorate = [&](std::unique_ptr<IBackend> inner, int64_t stage) {
+    return std::make_unique<CountingBackend>(std::move(inner), &allocated[stage]);
+  };
+  const auto runtime = make_runtime(tiny(), o);
+  const auto session = runtime->new_session(o.context);
+  for (size_t s = 0; s < 3; ++s) {
+    const StagePlan& p = runtime->memory_plan().stages[s];
+    EXPECT_EQ(p.total() - p.weights - p.scratch_bytes(), allocated[s]) << "stage " << s;
+  }
+  const LoadStats load = runtime->load_stats();
+  EXPECT_EQ(load.copied_bytes, load.bytes);
+  EXPECT_GT(load.gb_s(), 0);
 }
 
 }  // namespace

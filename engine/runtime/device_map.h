@@ -23,6 +23,7 @@ struct PartBytes {
   int64_t embedding = 0;
   std::vector<int64_t> layers;
   int64_t head = 0;  // final norm and head; a tied head counts where it is streamed, on the last
+  int64_t final_norm = 0;  // a part of `head`, and all of it where the head is the embedding
 };
 
 struct DeviceMap {

@@ -6,6 +6,7 @@
 
 #include "engine/backend/forwarding_backend.h"
 #include "engine/backend/registry.h"
+#include "engine/core/clock.h"
 #include "engine/core/log.h"
 #include "engine/runtime/stage_loader.h"
 
@@ -20,21 +21,23 @@ std::vector<int64_t> available(const RuntimeOptions& options) {
   return bytes;
 }
 
-DeviceMap make_map(const IWeightSource& source, const RuntimeOptions& options) {
+// `backends`, one a device of the options, say how weights are placed.
+DeviceMap make_map(const IWeightSource& source, const RuntimeOptions& options,
+                   const std::vector<const IBackend*>& backends) {
   if (!options.split.empty()) {
     return DeviceMap::explicit_split(source.config().shape.L, options.devices, options.split);
   }
-  return DeviceMap::balance(part_bytes(source), options.devices, available(options));
+  return DeviceMap::balance(part_bytes(source, *backends[0]), options.devices, available(options));
 }
 
 MemoryPlan make_plan(const IWeightSource& source, const RuntimeOptions& options,
-                     const DeviceMap& map, const IBackend& backend) {
+                     const DeviceMap& map, std::vector<const IBackend*> backends) {
   PlanRequest request;
   request.context = options.context;
   request.chunk = options.chunk;
   request.logit_rows = options.logit_rows;
-  request.activation = backend.activation_dtype();
-  request.cache = backend.cache_dtype();
+  request.limited = options.mem_limit >= 0;
+  request.backends = std::move(backends);
   return plan_memory(source, map, request, available(options));
 }
 
@@ -53,8 +56,13 @@ int64_t default_chunk(const std::vector<DeviceId>& devices) {
 
 MemoryPlan plan_runtime(const IWeightSource& source, const RuntimeOptions& options) {
   check(options);
-  const auto backend = make_backend(options.devices.at(0), options.dtype);
-  return make_plan(source, options, make_map(source, options), *backend);
+  std::vector<std::unique_ptr<IBackend>> owned;
+  std::vector<const IBackend*> backends;
+  for (const DeviceId& device : options.devices) {
+    owned.push_back(make_backend(device, options.dtype));
+    backends.push_back(owned.back().get());
+  }
+  return make_plan(source, options, make_map(source, options, backends), backends);
 }
 
 std::unique_ptr<IRuntime> make_runtime(std::shared_ptr<const IWeightSource> source,
@@ -66,12 +74,11 @@ PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
                                  const RuntimeOptions& options)
     : source_(std::move(source)), logit_rows_(options.logit_rows) {
   check(options);
-  map_ = make_map(*source_, options);
   chunk_ = std::min(options.chunk, options.context);
-  for (const StageMap& stage : map_.stages) {
+  std::vector<const IBackend*> backends;
+  for (const DeviceId& device : options.devices) {
     Stage s;
-    s.map = stage;
-    s.backend = make_backend(stage.device, options.dtype);
+    s.backend = make_backend(device, options.dtype);
     if (options.decorate) {
       s.backend = options.decorate(std::move(s.backend), static_cast<int64_t>(stages_.size()));
     }
@@ -79,27 +86,47 @@ PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
       // Decorators keep the default bodies of composite ops, and those know no graphs.
       s.backend = std::make_unique<ForwardingBackend>(std::move(s.backend));
     }
+    backends.push_back(s.backend.get());
     stages_.push_back(std::move(s));
   }
-  plan_ = make_plan(*source_, options, map_, *stages_[0].backend);
+  map_ = make_map(*source_, options, backends);
+  plan_ = make_plan(*source_, options, map_, backends);
   plan_.require_fits();
 
-  int64_t total = 0, done = 0;
-  for (const StagePlan& p : plan_.stages) {
-    total += p.weights;
-  }
+  load_weights(options);
   for (Stage& s : stages_) {
-    const ProfileRange range(RangeKind::kLoad, plan_.stages[&s - stages_.data()].weights);
-    s.weights = load_stage(*source_, s.map, *s.backend, [&](int64_t bytes) {
-      done += bytes;
-      if (options.on_load) {
-        options.on_load(done, total);
-      }
-    });
     s.work = StageWorkspace::make(*s.backend, config().shape, chunk_, logit_rows_, s.map.first,
                                   s.map.last);
   }
   make_hops(options.hop);
+}
+
+void PipelineRuntime::load_weights(const RuntimeOptions& options) {
+  const double start = now_seconds();
+  const PartBytes stored = part_bytes(*source_, *make_backend(DeviceId{}, "auto"));
+  int64_t total = 0, done = 0;
+  for (size_t i = 0; i < stages_.size(); ++i) {
+    Stage& s = stages_[i];
+    s.map = map_.stages[i];
+    total += stage_weight_bytes(s.map, stored, config().shape.tied);
+  }
+  for (size_t i = 0; i < stages_.size(); ++i) {
+    Stage& s = stages_[i];
+    const ProfileRange range(RangeKind::kLoad, plan_.stages[i].weights);
+    s.backend->expect_weights(plan_.stages[i].weights);
+    s.weights = load_stage(*source_, s.map, *s.backend, [&](int64_t bytes) {
+      done += bytes;
+      load_stats_.copied_bytes += s.backend->device().kind == DeviceKind::kCpu ? 0 : bytes;
+      if (options.on_load) {
+        options.on_load(done, total);
+      }
+    });
+  }
+  for (Stage& s : stages_) {
+    s.backend->synchronize();
+  }
+  load_stats_.bytes = done;
+  load_stats_.seconds = now_seconds() - start;
 }
 
 void PipelineRuntime::make_hops(HopPath path) {

@@ -19,6 +19,7 @@ class PipelineRuntime : public IRuntime {
   const DeviceMap& device_map() const override { return map_; }
   const MemoryPlan& memory_plan() const override { return plan_; }
   DType activation_dtype() const override { return stages_[0].backend->activation_dtype(); }
+  LoadStats load_stats() const override { return load_stats_; }
   std::unique_ptr<Session> new_session(int64_t capacity) override;
   TensorView prefill(Session& session, const int32_t* ids, int64_t n,
                      const PrefillOptions& options) override {
@@ -37,6 +38,7 @@ class PipelineRuntime : public IRuntime {
     RopeTable rope;
   };
 
+  void load_weights(const RuntimeOptions& options);
   void make_hops(HopPath path);
   void check_ids(const Session& session, const int32_t* ids, int64_t n) const;
   void ensure_rope(int64_t capacity);
@@ -51,6 +53,7 @@ class PipelineRuntime : public IRuntime {
   std::shared_ptr<const IWeightSource> source_;
   DeviceMap map_;
   MemoryPlan plan_;
+  LoadStats load_stats_;
   int64_t chunk_;
   int64_t logit_rows_;
   int64_t rope_capacity_ = 0;

@@ -46,6 +46,18 @@ struct PrefillOptions {
   std::function<void(int64_t done, int64_t total)> on_progress;
 };
 
+// How the weights were placed.
+struct LoadStats {
+  int64_t bytes = 0;         // as the source stores them
+  int64_t copied_bytes = 0;  // of them to devices; the CPU uses weights where they lie
+  double seconds = 0;        // from the first allocation for weights until the last copy is done
+
+  // Of what was copied, in 1e9 bytes a second; 0 where nothing was.
+  double gb_s() const {
+    return seconds > 0 ? static_cast<double>(copied_bytes) / seconds / 1e9 : 0;
+  }
+};
+
 // Sessions may be interleaved freely, from one thread at a time.
 class IRuntime {
  public:
@@ -55,6 +67,7 @@ class IRuntime {
   virtual const MemoryPlan& memory_plan() const = 0;
   // In which activations and cache are kept, on the first stage.
   virtual DType activation_dtype() const = 0;
+  virtual LoadStats load_stats() const { return {}; }
 
   // Throws Error{kOutOfMemory} when the cache cannot be allocated.
   virtual std::unique_ptr<Session> new_session(int64_t capacity) = 0;

@@ -210,6 +210,71 @@ TEST(MemoryPlan, EqualsWhatIsAllocated) {
   }
 }
 
+// A device that takes memory of its own, as a GPU does.
+class HungryBackend : public ForwardingBackend {
+ public:
+  using ForwardingBackend::ForwardingBackend;
+  std::vector<MemoryItem> stage_memory(const ModelShape&, DType) const override {
+    return {{"workspace of a library", 1000}, {"partial sums", 234}};
+  }
+  std::vector<MemoryItem> device_memory() const override { return {{"loaded code", 5000}}; }
+  // Matrices are kept in twice their size.
+  int64_t placed_bytes(int64_t, int64_t stored, bool matrix) const override {
+    return matrix ? 2 * stored : stored;
+  }
+};
+
+TEST(MemoryPlan, ItemisesWhatABackendTakesByItself) {
+  RuntimeOptions o = options(2);
+  const MemoryPlan plain = plan_runtime(*tiny(), o);
+  o.decorate = [](std::unique_ptr<IBackend> inner, int64_t) {
+    return std::make_unique<HungryBackend>(std::move(inner));
+  };
+  const MemoryPlan plan = make_runtime(tiny(), o)->memory_plan();
+  int64_t more_weights = 0;
+  for (size_t s = 0; s < 2; ++s) {
+    EXPECT_EQ(plan.stages[s].scratch_bytes(), 1234);
+    EXPECT_GT(plan.stages[s].weights, plain.stages[s].weights * 19 / 10);
+    EXPECT_LT(plan.stages[s].weights, plain.stages[s].weights * 2);
+    more_weights += plan.stages[s].weights - plain.stages[s].weights;
+  }
+  EXPECT_EQ(plan.needed(), plain.needed() + more_weights + 2 * 1234 + 5000);
+  const std::string text = plan.str();
+  for (const char* part : {"scratch of stage 1: workspace of a library 1000 B, partial sums 234 B",
+                           "loaded code 4.88 KiB"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  }
+}
+
+TEST(MemoryPlan, NamesTheLimitAndAShorterChunk) {
+  RuntimeOptions o = options(1, 256);
+  o.mem_limit = plan_runtime(*tiny(), o).needed() - 1;
+  EXPECT_EQ(plan_runtime(*tiny(), o).largest_chunk, 128);
+  try {
+    make_runtime(tiny(), o);
+    FAIL() << "does not fit";
+  } catch (const Error& e) {
+    for (const char* part : {"(--mem-limit)", "--chunk 128 fits", "needs ", "may use "}) {
+      EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
+    }
+  }
+}
+
+TEST(Runtime, SaysHowTheWeightsWerePlaced) {
+  int64_t last = 0, total = 0;
+  RuntimeOptions o = options(2);
+  o.on_load = [&](int64_t done, int64_t all) {
+    EXPECT_GT(done, last);
+    last = done;
+    total = all;
+  };
+  const LoadStats load = make_runtime(tiny(), o)->load_stats();
+  EXPECT_EQ(load.bytes, total);
+  EXPECT_EQ(last, total);
+  EXPECT_EQ(load.copied_bytes, 0);  // the CPU uses them where they lie
+  EXPECT_EQ(load.gb_s(), 0);
+}
+
 TEST(MemoryPlan, RefusesBeforeLoadingAndSaysWhatFits) {
   RuntimeOptions o = options();
   const MemoryPlan plan = plan_runtime(*tiny(), o);

@@ -9,8 +9,9 @@ namespace ember {
 StageWeights load_stage(const IWeightSource& source, const StageMap& stage, IBackend& backend,
                         const std::function<void(int64_t bytes)>& placed) {
   const auto one = [&](WeightRole role, int64_t layer) {
-    const TensorView v = backend.place(source.tensor(role, layer));
-    placed(v.bytes());
+    const TensorView host = source.tensor(role, layer);
+    const TensorView v = backend.place(host);
+    placed(host.bytes());
     return v;
   };
   const auto linear = [&](std::initializer_list<WeightRole> roles, int64_t layer) {
@@ -25,12 +26,22 @@ StageWeights load_stage(const IWeightSource& source, const StageMap& stage, IBac
     return w;
   };
 
+  const auto prefetch = [&](int64_t layer) {
+    for (const WeightRow& row : weight_schema()) {
+      if (row.per_layer && layer < stage.first_layer + stage.layers) {
+        source.prefetch(row.role, layer);
+      }
+    }
+  };
+
   StageWeights weights;
   weights.first_layer = stage.first_layer;
+  prefetch(stage.first_layer);
   if (stage.first) {
     weights.embedding = one(WeightRole::kEmbedding, -1);
   }
   for (int64_t l = stage.first_layer; l < stage.first_layer + stage.layers; ++l) {
+    prefetch(l + 1);
     LayerWeights w;
     w.input_norm = one(WeightRole::kInputNorm, l);
     w.qkv = linear({WeightRole::kQ, WeightRole::kK, WeightRole::kV}, l);

@@ -10,7 +10,8 @@
 
 namespace ember {
 
-// Places the weights of one stage on its backend; `placed` is told the bytes of each tensor.
+// Places the weights of one stage on its backend; `placed` is told the stored bytes of each tensor
+// once its copy is under way.
 StageWeights load_stage(const IWeightSource& source, const StageMap& stage, IBackend& backend,
                         const std::function<void(int64_t bytes)>& placed);
 

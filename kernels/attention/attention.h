@@ -32,6 +32,9 @@ Cost cost(const AttentionParams& p);
 void attention_cpu(const AttentionParams& p);
 void attention_cuda(const AttentionParams& p,
                     Stream stream);  // asynchronous; built without CUDA: kUnsupported
+// Device memory that attention_cuda keeps for each stream it has run on: the partial results of a
+// cache that is cut. K kv heads of E elements on a device of that many SMs.
+int64_t attention_scratch_bytes(int64_t K, int64_t E, int sm_count);
 // The plain form: every row by itself, fp64 throughout, rounded once. Judges the others.
 void attention_oracle(const AttentionParams& p);
 

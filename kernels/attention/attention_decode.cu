@@ -371,7 +371,6 @@ void attention_decode_cuda(const AttentionParams& p, Stream stream) {
   const int64_t E = p.k_cache.shape[2], K = p.k_cache.shape[0];
   const int device = p.o.device.index;
   const int splits = decode_splits(K, device_limits(p.o.device).sm_count);
-  const int64_t part = E == 64 ? kPart<64> : kPart<128>;
   Args a{};
   a.o = dev::rows(p.o), a.q = dev::rows(p.q);
   a.k_cache = p.k_cache.data, a.v_cache = p.v_cache.data;
@@ -381,10 +380,11 @@ void attention_decode_cuda(const AttentionParams& p, Stream stream) {
   a.pos = p.pos, a.pos_device = p.pos_device;
   a.scale_log2 = p.scale * 1.4426950408889634f;
   a.splits = splits;
-  a.partials = reinterpret_cast<float*>(cuda::scratch(
-      device, stream, cuda::ScratchUser::kAttentionPartials, K * splits * part * int64_t{4}));
+  a.partials = reinterpret_cast<float*>(
+      cuda::scratch(device, stream, cuda::ScratchUser::kAttentionPartials,
+                    decode_partial_bytes(K, E, device_limits(p.o.device).sm_count)));
   a.tickets = reinterpret_cast<unsigned*>(
-      cuda::scratch(device, stream, cuda::ScratchUser::kAttentionTickets, K * int64_t{4}));
+      cuda::scratch(device, stream, cuda::ScratchUser::kAttentionTickets, decode_ticket_bytes(K)));
   // With the position known here, blocks that would find nothing to do are left out.
   int blocks = splits;
   if (p.pos_device == nullptr) {

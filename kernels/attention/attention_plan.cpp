@@ -37,4 +37,16 @@ int decode_splits(int64_t K, int sm_count) {
       std::min<int64_t>(kDecodeMaxSplits, std::max<int64_t>(1, kBlocksASm * sm_count / K)));
 }
 
+int64_t decode_partial_bytes(int64_t K, int64_t E, int sm_count) {
+  return E == 64 || E == 128 ? K * decode_splits(K, sm_count) * kDecodeRows * (E + 2) * 4 : 0;
+}
+
+int64_t decode_ticket_bytes(int64_t K) {
+  return K * 4;
+}
+
+int64_t attention_scratch_bytes(int64_t K, int64_t E, int sm_count) {
+  return decode_partial_bytes(K, E, sm_count) + decode_ticket_bytes(K);
+}
+
 }  // namespace ember::k

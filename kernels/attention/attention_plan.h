@@ -23,6 +23,11 @@ inline constexpr int kDecodeRows = 16;
 inline constexpr int kDecodeMaxSplits = 128;
 int decode_splits(int64_t K, int sm_count);
 
+// Scratch of the decode kernel: a tile of fp32 sums with maximum and sum for each part of the
+// cache, and a ticket for each kv head. Nothing where E is not 64 or 128.
+int64_t decode_partial_bytes(int64_t K, int64_t E, int sm_count);
+int64_t decode_ticket_bytes(int64_t K);
+
 // The launchers behind attention_cuda, one a kernel. Arguments are validated.
 void attention_decode_cuda(const AttentionParams& p, Stream stream);
 void attention_prefill_cuda(const AttentionParams& p, Stream stream);

@@ -28,6 +28,8 @@ Cost cost(const LinearParams& p);
 void linear_cpu(const LinearParams& p);
 void linear_cuda(const LinearParams& p,
                  Stream stream);  // asynchronous; built without CUDA: kUnsupported
+// Device memory that linear_cuda keeps for each stream it has run on: the library's workspace.
+inline constexpr int64_t kLinearScratchBytes = int64_t{32} << 20;
 // The plain form: one fp64 sum per element, rounded once. Judges every other implementation.
 void linear_oracle(const LinearParams& p);
 

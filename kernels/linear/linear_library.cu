@@ -18,7 +18,7 @@
 namespace ember::k {
 namespace {
 
-constexpr int64_t kWorkspaceBytes = int64_t{32} << 20;
+constexpr int64_t kWorkspaceBytes = kLinearScratchBytes;
 
 // device, T, N, K, the strides of x, w and y, dtypes of x and y, accumulate, alignments.
 using Key = std::tuple<int, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, DType, DType,
