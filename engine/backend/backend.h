@@ -70,7 +70,9 @@ class IBackend {
   virtual Memory allocate(int64_t bytes) = 0;
   // Bytes that place() and place_linear() take, or read in place, for a tensor stored in `stored`
   // bytes; a matrix may be kept in another dtype.
-  virtual int64_t placed_bytes(int64_t elements, int64_t stored, bool matrix) const = 0;
+  virtual int64_t placed_bytes(int64_t /*elements*/, int64_t stored, bool /*matrix*/) const {
+    return stored;
+  }
   // What its ops take beside allocate() and place(), for a model of that shape and dtype: once a
   // stage, and once a device.
   virtual std::vector<MemoryItem> stage_memory(const ModelShape&, DType) const { return {}; }

@@ -42,7 +42,6 @@ class CpuBackend : public IBackend {
     auto buffer = std::make_shared<Buffer>(bytes);
     return Memory(buffer, buffer->data());
   }
-  int64_t placed_bytes(int64_t, int64_t stored, bool) const override { return stored; }
   TensorView place(const TensorView& host) override { return host; }
   Linear place_linear(const std::vector<TensorView>& blocks) override {
     EMBER_CHECK(blocks.size() >= 1 && blocks.size() <= 3, "blocks: ", blocks.size());

@@ -42,6 +42,9 @@ class EmulatedDevice : public IBackend {
     const Memory host = cpu_->allocate(bytes);
     return Memory(host, far(host.get()));
   }
+  int64_t placed_bytes(int64_t elements, int64_t stored, bool matrix) const override {
+    return matrix ? elements * dtype_bytes(dtype_) : stored;
+  }
   TensorView place(const TensorView& host) override {
     return place_rows({host}, host.shape, host.shape.rank() < 2 ? host.dtype : dtype_);
   }

@@ -9,6 +9,7 @@
 #include "engine/core/clock.h"
 #include "engine/core/log.h"
 #include "engine/runtime/stage_loader.h"
+#include "kernels/base/buffer.h"
 
 namespace ember {
 namespace {
@@ -147,8 +148,13 @@ std::unique_ptr<Session> PipelineRuntime::new_session(int64_t capacity) {
   std::vector<KvCache> caches;
   for (Stage& s : stages_) {
     caches.emplace_back(s.map.layers, config().shape, capacity, s.backend->cache_dtype(),
-                        s.backend->device(),
-                        [&](int64_t bytes) { return s.backend->allocate(bytes); });
+                        s.backend->device(), [&](int64_t bytes) {
+                          Memory memory = s.backend->allocate(bytes);
+                          if (s.backend->device().kind == DeviceKind::kCpu) {
+                            prefer_small_pages(memory.get(), bytes);
+                          }
+                          return memory;
+                        });
   }
   return std::make_unique<Session>(std::move(caches), capacity);
 }

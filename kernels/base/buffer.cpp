@@ -2,6 +2,7 @@
 #include "kernels/base/buffer.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -98,6 +99,15 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   std::swap(device_, other.device_);
   std::swap(pinned_, other.pinned_);
   return *this;
+}
+
+void prefer_small_pages(void* memory, int64_t bytes) {
+  const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + page - 1) / page * page;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(memory) + bytes) / page * page;
+  if (begin < end) {
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_NOHUGEPAGE);
+  }
 }
 
 TensorView Buffer::view(DType dtype, const Shape& shape, int64_t offset) const {

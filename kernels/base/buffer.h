@@ -44,4 +44,8 @@ class Buffer {
   bool pinned_ = false;
 };
 
+// For host memory that is written bit by bit in many places, as a key-value cache is: pages as
+// small as the system has, so that only what is written takes memory and time. A hint.
+void prefer_small_pages(void* memory, int64_t bytes);
+
 }  // namespace ember
