@@ -17,6 +17,7 @@
 #include "reports/gate/ab.h"
 #include "reports/gate/compare.h"
 #include "reports/history.h"
+#include "reports/html/page.h"
 #include "reports/merge.h"
 #include "reports/reader.h"
 #include "reports/writer.h"
@@ -28,7 +29,7 @@ using report::Json;
 
 struct Options {
   std::vector<std::string> files, add;
-  std::string base, fresh, form, policy, json, output, filter;
+  std::string history, base, fresh, form, policy, json, output, filter;
   std::string a, b, dir;
   std::vector<std::string> command;
   double limit_s = 600;
@@ -165,6 +166,21 @@ int export_report(const Options& o) {
   return 0;
 }
 
+int html(const Options& o) {
+  report::Page page;
+  page.report = report::read_report(o.files[0]);
+  if (!o.base.empty()) {
+    page.comparison = report::compare(report::read_report(o.base), page.report, policy_of(o));
+  }
+  if (!o.history.empty()) {
+    page.history = report::read_history(o.history);
+  }
+  std::ostringstream out;
+  report::write_page(out, page);
+  put(o.output, out.str());
+  return 0;
+}
+
 int history(const Options& o) {
   for (const std::string& path : o.add) {
     report::append_history(o.files[0], report::history_entry(report::read_report(path)));
@@ -210,6 +226,13 @@ void add_reading(CLI::App& app, Options* o, std::vector<std::pair<CLI::App*, Act
   sub->add_option("--format", o->form, about)->required()->check(CLI::IsMember(names));
   sub->add_option("-o,--output", o->output, "where to, - (the default) for stdout");
   actions->emplace_back(sub, export_report);
+  sub = app.add_subcommand("html", "write a report as one page that needs nothing else");
+  sub->add_option("FILE", o->files, "report")->required()->expected(1);
+  sub->add_option("--base", o->base, "report to judge it by, as compare does");
+  sub->add_option("--policy", o->policy, "policy of that comparison");
+  sub->add_option("--history", o->history, "history file, for lines over time");
+  sub->add_option("-o,--output", o->output, "the page, - for stdout")->required();
+  actions->emplace_back(sub, html);
   sub = app.add_subcommand("history", "append reports to a history file, print it");
   sub->add_option("FILE", o->files, "history, one line of JSON a run")->required()->expected(1);
   sub->add_option("--add", o->add, "append these reports");
