@@ -95,12 +95,14 @@ golden() {
   record "$name" $? $((SECONDS - at)) "$(tail -n 1 "$log" | tr '\t' ' ')"
 }
 
-# fp32 on one model: what 16 bits hide, faults too, shows there.
-for model_dtype in "tiny bf16" "tiny fp16" "odd bf16" "odd fp16" "odd fp32"; do
+for model_dtype in "tiny bf16" "tiny fp16" "odd bf16" "odd fp16"; do
   model=${model_dtype% *} dtype=${model_dtype#* }
   golden "golden $model $dtype" "$model" --dtype "$dtype" --level deep
   golden "faults $model $dtype" "$model" --dtype "$dtype" --level quick --mutate all
 done
+# Without the taps: Hugging Face's fp32 variants on a GPU share their kernels, so that the band of a
+# single op has no width.
+golden "golden odd fp32" odd --dtype fp32 --level full
 
 for tool in memcheck racecheck synccheck initcheck; do
   for op in $ops; do
