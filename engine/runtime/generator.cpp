@@ -75,20 +75,24 @@ class Generation {
     const auto differ = std::mismatch(cached.begin(), cached.end(), tokens_.begin(), tokens_.end());
     // At least the last token is fed again: its logits are what generation starts from.
     const int64_t total = result_.prompt_tokens;
-    int64_t done = std::min<int64_t>(differ.first - cached.begin(), total - 1);
+    const int64_t done = std::min<int64_t>(differ.first - cached.begin(), total - 1);
     session_.truncate(done);
     result_.cached_tokens = done;
-    const int64_t chunk = options_.chunk > 0 ? options_.chunk : runtime_.memory_plan().chunk;
-    while (done < total) {
-      if (told_to_stop()) {
-        return false;
+    const auto progress = [&](int64_t fed) {
+      if (options_.on_prefill && done + fed < total) {
+        options_.on_prefill(done + fed, total);
       }
-      if (options_.on_prefill) {
-        options_.on_prefill(done, total);
-      }
-      const int64_t n = std::min(chunk, total - done);
-      *logits = runtime_.prefill(session_, tokens_.data() + done, n);
-      done += n;
+    };
+    // In one call, so that passes overlap where there are stages.
+    bool stopped = false;
+    PrefillOptions passes;
+    passes.chunk = options_.chunk;
+    passes.on_progress = [&](int64_t fed, int64_t) { progress(fed); };
+    passes.stop = [&] { return stopped = told_to_stop(); };
+    progress(0);
+    *logits = runtime_.prefill(session_, tokens_.data() + done, total - done, passes);
+    if (stopped) {
+      return false;
     }
     if (options_.on_prefill) {
       options_.on_prefill(total, total);

@@ -32,9 +32,21 @@ class ScriptedRuntime : public IRuntime {
   std::unique_ptr<Session> new_session(int64_t capacity) override {
     return std::make_unique<Session>(std::vector<KvCache>{}, capacity);
   }
-  TensorView prefill(Session&, const int32_t* ids, int64_t n, const PrefillOptions&) override {
-    fed_.insert(fed_.end(), ids, ids + n);
-    ++prefills_;
+  TensorView prefill(Session&, const int32_t* ids, int64_t n,
+                     const PrefillOptions& options) override {
+    const int64_t chunk = options.chunk > 0 ? options.chunk : plan_.chunk;
+    for (int64_t done = 0; done < n;) {
+      if (options.stop && options.stop()) {
+        return TensorView();
+      }
+      const int64_t t = std::min(chunk, n - done);
+      fed_.insert(fed_.end(), ids + done, ids + done + t);
+      ++prefills_;
+      done += t;
+      if (options.on_progress) {
+        options.on_progress(done, n);
+      }
+    }
     return next();
   }
   TensorView decode(Session&, int32_t id) override {

@@ -228,6 +228,9 @@ TensorView PipelineRuntime::feed(Session& session, const int32_t* ids, int64_t n
   TensorView last;
   try {
     for (int64_t done = 0; done < n;) {
+      if (options.stop && options.stop()) {
+        return TensorView();
+      }
       const int64_t t = std::min(chunk, n - done);
       const ProfileRange range(kind, kind == RangeKind::kDecodeStep ? session.length() : t);
       run_chunk(session, ids + done, t);

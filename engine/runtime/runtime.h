@@ -43,7 +43,10 @@ struct PrefillOptions {
   bool all_logits = false;  // compute every position's logits and hand them to on_logits
   // logits: (t, V) F32 on the host, rows of positions first_pos…; valid during the call
   std::function<void(int64_t first_pos, const TensorView& logits)> on_logits;
+  // After each pass has been given to the devices, which may be a few passes behind.
   std::function<void(int64_t done, int64_t total)> on_progress;
+  // Asked before each pass; true ends the call: what was fed stays, and no logits come back.
+  std::function<bool()> stop;
 };
 
 // How the weights were placed.

@@ -157,6 +157,21 @@ TEST(Runtime, UnusedMemoryMayHoldNaN) {
   EXPECT_EQ(poisoned, clean);
 }
 
+TEST(Runtime, StopEndsAPromptBetweenPasses) {
+  const auto ids = prompt(50, tiny()->config().shape.V);
+  const auto runtime = make_runtime(tiny(), options(2, 16));
+  const auto session = runtime->new_session(64);
+  int64_t passes = 0;
+  PrefillOptions p;
+  p.stop = [&] { return passes == 2; };
+  p.on_progress = [&](int64_t, int64_t) { ++passes; };
+  EXPECT_EQ(runtime->prefill(*session, ids.data(), 50, p).data, nullptr);
+  EXPECT_EQ(session->length(), 32);
+  const auto rest = copy(runtime->prefill(*session, ids.data() + 32, 18));
+  const auto whole = runtime->new_session(64);
+  EXPECT_EQ(copy(runtime->prefill(*whole, ids.data(), 50)), rest);
+}
+
 TEST(Runtime, RefusesBadIdsAndFullContextUnchanged) {
   const auto runtime = make_runtime(tiny(), options());
   const int32_t vocab = static_cast<int32_t>(runtime->config().shape.V);
