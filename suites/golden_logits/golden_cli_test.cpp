@@ -68,6 +68,20 @@ TEST(GoldenCli, NanIsNamed) {
   EXPECT_NE(r.out.find("First bad: layer 1, tap mlp_norm"), std::string::npos) << r.out;
 }
 
+TEST(GoldenCli, OnTheEmulatedDevice) {
+  const std::string flags = "run --emulate --level quick --dtype bf16";
+  const Result right = run(flags + " --case \"^ids_(1|2|17)$\" --json -" + kOdd, " 2>/dev/null");
+  EXPECT_EQ(right.code, 0) << right.out;
+  const auto j = nlohmann::json::parse(right.out);
+  EXPECT_EQ(j.at("compute_dtype"), "bf16");
+  EXPECT_TRUE(j.at("emulated"));
+  EXPECT_EQ(j.at("ops").at("linear"), j.at("ops").at("linear.bf16"));
+  const Result wrong = run(flags + " --plant kv-swapped" + kOdd, " 2>/dev/null");
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_NE(wrong.out.find("First bad: layer 0, tap k_proj"), std::string::npos) << wrong.out;
+  EXPECT_EQ(run("run --emulate" + kOdd, " 2>/dev/null >&2").code, 2);
+}
+
 TEST(GoldenCli, StaleHopShowsOnTwoStagesOnly) {
   EXPECT_EQ(run("run --level quick --plant hop-stale" + kOdd, " 2>/dev/null >&2").code, 0);
   const Result r =

@@ -88,6 +88,7 @@ int run(const Options& o) {
   Json document = {{"schema", "ember.golden.result/1"}};
   document.update(golden::to_json(fixture, result));
   document["devices"] = o.devices;
+  document["emulated"] = o.emulate;
   document["level"] = o.level;
   document["planted"] = o.plant.empty() ? Json(nullptr) : Json(o.plant);
   bool pass = result.pass();
