@@ -36,7 +36,7 @@ enum class Tap {
   kMlpNorm,       // (T, D)
   kGate,          // (T, F)
   kUp,            // (T, F)
-  kSwiGlu,        // (T, F) input of the down projection
+  kSwiGlu,        // (T, F) input of the down projection, times 2^-act_shift of the layer
   kLayerOut,      // (T, D) residual stream after the layer
   kFinalNorm,     // (t, D) of the rows whose logits are wanted
   kLogits,        // (t, V)

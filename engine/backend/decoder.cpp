@@ -9,13 +9,13 @@
 namespace ember {
 namespace {
 
-// y = x W^T, or y += x W^T; W's row blocks fill consecutive columns of y.
+// y = alpha x W^T, or y += alpha x W^T; W's row blocks fill consecutive columns of y.
 void apply(IBackend& b, const TensorView& y, const TensorView& x, const Linear& w,
-           bool accumulate = false) {
+           bool accumulate = false, float alpha = 1.0f) {
   int64_t column = 0;
   for (int i = 0; i < w.count; ++i) {
     const int64_t n = w.blocks[i].shape[0];
-    b.linear({y.cols(column, n), x, w.blocks[i], 1.0f, accumulate});
+    b.linear({y.cols(column, n), x, w.blocks[i], alpha, accumulate});
     column += n;
   }
 }
@@ -30,7 +30,9 @@ void IBackend::run_layer(const StageArgs& a, int64_t layer) {
   const float eps = static_cast<float>(a.config.rms_eps);
   const float scale = 1.0f / std::sqrt(static_cast<float>(m.E));
   const auto tap_at = [&](Tap tap, const TensorView& v) {
-    if (wants_taps()) {
+    if (a.watch != nullptr) {
+      (*a.watch)({tap, a.weights.first_layer + layer, a.pos}, v);
+    } else if (wants_taps()) {
       this->tap({tap, a.weights.first_layer + layer, a.pos}, v);
     }
   };
@@ -91,9 +93,10 @@ void IBackend::run_layer(const StageArgs& a, int64_t layer) {
   apply(*this, gate_up, normed, w.gate_up);
   tap_at(Tap::kGate, gate);
   tap_at(Tap::kUp, up);
-  swiglu({act, gate, up});
+  const float grow = std::ldexp(1.0f, w.act_shift);  // read here: watch may have just set it
+  swiglu({act, gate, up, 1.0f / grow});
   tap_at(Tap::kSwiGlu, act);
-  apply(*this, x, act, w.down, /*accumulate=*/true);
+  apply(*this, x, act, w.down, /*accumulate=*/true, grow);
   tap_at(Tap::kLayerOut, x);
 }
 
@@ -103,7 +106,7 @@ void IBackend::run_stage(const StageArgs& a) {
     TensorView ids = a.work.ids;
     ids.shape = Shape{a.tokens};
     embed({x, ids, a.weights.embedding});
-    if (wants_taps()) {
+    if (a.watch == nullptr && wants_taps()) {
       tap({Tap::kEmbedding, -1, a.pos}, x);
     }
   }

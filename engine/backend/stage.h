@@ -2,6 +2,8 @@
 // The buffers and arguments of one forward pass through one pipeline stage.
 #pragma once
 
+#include <functional>
+
 #include "engine/model/config.h"
 #include "engine/model/kv_cache.h"
 #include "engine/model/weights.h"
@@ -9,6 +11,7 @@
 namespace ember {
 
 class IBackend;
+struct TapPoint;
 
 // Activations of up to `tokens` tokens, allocated once a stage and reused by every pass. A is the
 // backend's activation type.
@@ -51,6 +54,9 @@ struct StageArgs {
   int64_t pos;     // position of the first token: tokens cached before this pass
   int64_t tokens;  // T: rows of the workspace in use
   bool first, last;
+  // When set, sees the intermediates in the taps' place: a pass of the runtime's own, which
+  // decorators are not shown.
+  const std::function<void(const TapPoint&, const TensorView&)>* watch = nullptr;
 };
 
 }  // namespace ember

@@ -32,6 +32,9 @@ struct LayerWeights {
   TensorView post_norm;   // (D)
   Linear gate_up;         // (2F, D): gate, then up
   Linear down;            // (D, F)
+  // silu(gate) * up is kept times 2^-act_shift, and the down projection puts it back: room for
+  // fp16 (engine/runtime/fp16_guard.h). 0 in other dtypes and where there is room enough.
+  int act_shift = 0;
 };
 
 // What one pipeline stage holds: layers [first_layer, first_layer + layers.size()).

@@ -8,6 +8,7 @@
 #include "engine/backend/registry.h"
 #include "engine/core/clock.h"
 #include "engine/core/log.h"
+#include "engine/runtime/fp16_guard.h"
 #include "engine/runtime/stage_loader.h"
 #include "kernels/base/buffer.h"
 
@@ -100,6 +101,45 @@ PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
                                   s.map.last);
   }
   make_hops(options.hop);
+  guard_fp16();
+}
+
+void PipelineRuntime::guard_fp16() {
+  constexpr int64_t kTokens = 32;
+  if (stages_[0].backend->activation_dtype() != DType::kF16 || chunk_ < 2) {
+    return;  // one token runs as a recorded graph, which nothing can look into
+  }
+  std::vector<Fp16Calibration> calibrations;
+  for (Stage& s : stages_) {
+    for (const std::string& line :
+         check_norm_gains(*source_, s.map.first_layer, s.map.layers, s.map.last)) {
+      warning(line);
+    }
+    calibrations.emplace_back(*s.backend, s.weights);
+  }
+  std::vector<Watch> watch;
+  for (Fp16Calibration& c : calibrations) {
+    watch.push_back([&c](const TapPoint& at, const TensorView& v) { c.see(at, v); });
+  }
+  // Single characters, which a byte-level vocabulary begins with, and tokens from all over it.
+  const int64_t tokens = std::min(kTokens, chunk_), vocab = config().shape.V;
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < tokens; ++i) {
+    ids.push_back(static_cast<int32_t>((i % 2 == 0 ? i : i * (vocab / kTokens)) % vocab));
+  }
+  const auto session = new_session(tokens);
+  run_chunk(*session, ids.data(), tokens, watch);
+  for (const Fp16Calibration& c : calibrations) {
+    stages_[&c - calibrations.data()].backend->synchronize();
+    if (!c.warnings().empty()) {  // what follows the first one mostly follows from it
+      warning(c.warnings()[0], c.warnings().size() == 1
+                                   ? std::string()
+                                   : concat(" (and ", c.warnings().size() - 1, " more tensors)"));
+    }
+    if (!c.shifts().empty()) {
+      verbose("fp16: activations of the feed-forward kept smaller: ", c.shifts());
+    }
+  }
 }
 
 void PipelineRuntime::load_weights(const RuntimeOptions& options) {
@@ -191,7 +231,8 @@ StageArgs PipelineRuntime::args(const Stage& s, const Session& session, size_t i
 
 // Between CUDA devices nothing here waits for a stage: while stage 1 computes this chunk, stage 0
 // is given the next.
-void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t tokens) {
+void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t tokens,
+                                const std::vector<Watch>& watch) {
   TensorView ids_view = stages_[0].work.ids;
   ids_view.shape = Shape{tokens};
   ids_view.row_stride = tokens;
@@ -203,7 +244,9 @@ void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t to
       s.backend->receive(s.work.x.rows(0, tokens), stages_[i - 1].work.x.rows(0, tokens),
                          *hops_[i - 1]);
     }
-    s.backend->run_stage(args(s, session, i, tokens));
+    StageArgs a = args(s, session, i, tokens);
+    a.watch = watch.empty() ? nullptr : &watch[i];
+    s.backend->run_stage(a);
   }
 }
 

@@ -40,13 +40,18 @@ class PipelineRuntime : public IRuntime {
 
   void load_weights(const RuntimeOptions& options);
   void make_hops(HopPath path);
+  // Looks for what fp16 cannot hold, and sets act_shift of the layers.
+  void guard_fp16();
   void check_ids(const Session& session, const int32_t* ids, int64_t n) const;
   void ensure_rope(int64_t capacity);
   StageArgs args(const Stage& stage, const Session& session, size_t index, int64_t tokens) const;
   TensorView feed(Session& session, const int32_t* ids, int64_t n, const PrefillOptions& options,
                   RangeKind range);
   // One chunk through all stages; the residual stream is then in the last stage's workspace.
-  void run_chunk(Session& session, const int32_t* ids, int64_t tokens);
+  // watch: StageArgs::watch of each stage.
+  using Watch = std::function<void(const TapPoint&, const TensorView&)>;
+  void run_chunk(Session& session, const int32_t* ids, int64_t tokens,
+                 const std::vector<Watch>& watch = {});
   // Logits of rows of the chunk just run, on the host.
   TensorView head(const Session& session, int64_t tokens, int64_t first_row, int64_t rows);
 
