@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "engine/backend/finite_backend.h"
 #include "engine/cli/answer_writer.h"
 #include "engine/cli/chat_loop.h"
 #include "engine/cli/command.h"
@@ -30,6 +31,7 @@ struct Flags {
   SamplingFlags sampling;
   OutputFlags output;
   std::optional<std::string> profile_window;
+  bool check_finite = false;
   bool interactive = false, print_prompt = false, dry_run = false;
 };
 
@@ -69,6 +71,29 @@ int exit_status(const GenerateResult& result, const LengthFlags& length) {
   return 0;
 }
 
+// --check-finite: the report comes at the end, however the run ends.
+class FiniteNote {
+ public:
+  FiniteNote(bool wanted, RuntimeOptions* options) {
+    if (wanted) {
+      report_ = std::make_shared<FiniteReport>();
+      options->decorate = [report = report_](std::unique_ptr<IBackend> inner, int64_t) {
+        return watch_finite(std::move(inner), report);
+      };
+    }
+  }
+  ~FiniteNote() {
+    if (report_) {
+      write_warning("--check-finite: " + report_->str());
+    }
+  }
+  FiniteNote(const FiniteNote&) = delete;
+  FiniteNote& operator=(const FiniteNote&) = delete;
+
+ private:
+  std::shared_ptr<FiniteReport> report_;
+};
+
 int run_generate(const Flags& flags) {
   const SignalGuard guard;
   const Model model = open_model(flags.model.model);
@@ -100,7 +125,8 @@ int run_generate(const Flags& flags) {
   options.on_token = [&writer](const GeneratedToken& t) { writer.token(t); };
   options.on_text = [&writer](std::string_view text, TextKind kind) { writer.text(text, kind); };
 
-  const RuntimeOptions runtime = runtime_options(flags.model, max_position);
+  RuntimeOptions runtime = runtime_options(flags.model, max_position);
+  const FiniteNote finite(flags.check_finite, &runtime);
   const LoadedRuntime loaded = load_runtime(model, runtime);
   const auto session = loaded.runtime->new_session(runtime.context);
   Sampler sampler(report.sampling.params, vocab);
@@ -142,6 +168,8 @@ CommandFn add_generate(CLI::App& app) {
   app.add_option("--profile-window", flags->profile_window,
                  "decode steps that a waiting profiler records (docs/profiling.md), as in 32:8")
       ->type_name("START:COUNT");
+  app.add_flag("--check-finite", flags->check_finite,
+               "count what is not finite in every intermediate, and say where it began; slow");
   app.add_flag("--print-prompt", flags->print_prompt,
                "print the prompt as the model gets it, text and ids, and do no more");
   app.add_flag("--dry-run", flags->dry_run,

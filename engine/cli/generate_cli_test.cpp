@@ -72,6 +72,15 @@ TEST(GenerateCli, ProfileWindow) {
   EXPECT_TRUE(contains(late.err, "before decode step 5; nothing was captured")) << late.err;
 }
 
+TEST(GenerateCli, CheckFinite) {
+  const ProcessResult plain = odd({"-n", "4", "-s", "1"});
+  const ProcessResult r = odd({"-n", "4", "-s", "1", "--check-finite"});
+  EXPECT_EQ(r.exit_code, 0) << r.err;
+  EXPECT_EQ(r.out, plain.out);
+  EXPECT_TRUE(contains(r.err, "all intermediates are finite")) << r.err;
+  EXPECT_TRUE(contains(r.err, "swiglu: largest ")) << r.err;
+}
+
 TEST(GenerateCli, SeedsDecide) {
   const std::string a = odd({"-n", "16", "-s", "1"}).out;
   EXPECT_EQ(odd({"-n", "16", "-s", "1"}).out, a);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/backend/emulated_device.h"
+#include "engine/backend/finite_backend.h"
 #include "engine/backend/forwarding_backend.h"
 #include "engine/runtime/runtime.h"
 #include "kernels/base/half.h"
@@ -127,6 +128,25 @@ TEST(Fp16Guard, AnOverflowingModelGivesTheRightLogits) {
     const double fp16 = relative_l2(logits(source, stages, "fp16"), truth);
     EXPECT_TRUE(fp16 <= bf16) << stages << " stages: " << fp16 << " against " << bf16;
   }
+}
+
+TEST(Finite, NamesTheFirstTapThatOverflowed) {
+  const auto report = std::make_shared<FiniteReport>();
+  RuntimeOptions o;
+  o.context = 64;
+  o.decorate = [&](std::unique_ptr<IBackend>, int64_t) {
+    return watch_finite(std::make_unique<Unguarded>(make_emulated_device(DType::kF16)), report);
+  };
+  const auto source = std::make_shared<Scaled>(
+      std::map<WeightRole, float>{{WeightRole::kGate, 4096.0f}, {WeightRole::kUp, 4096.0f}});
+  const auto runtime = make_runtime(source, o);
+  EXPECT_EQ(report->not_finite(), 0);  // the pass at load is not shown
+  const auto session = runtime->new_session(64);
+  const std::vector<int32_t> ids = {5, 9, 200, 3};
+  runtime->prefill(*session, ids.data(), 4);
+  EXPECT_GT(report->not_finite(), 0);
+  EXPECT_NE(report->str().find("first: layer 0, tap swiglu, position 0: "), std::string::npos)
+      << report->str();
 }
 
 TEST(Fp16Guard, AnOrdinaryModelKeepsItsBits) {
