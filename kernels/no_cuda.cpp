@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linked instead of the .cu files of the ops in a build without CUDA.
+#include "kernels/advance/advance.h"
 #include "kernels/argmax/argmax.h"
 #include "kernels/attention/attention.h"
 #include "kernels/base/error.h"
@@ -9,6 +10,7 @@
 #include "kernels/qk_norm_rope/qk_norm_rope.h"
 #include "kernels/random_weights/random_weights.h"
 #include "kernels/rmsnorm/rmsnorm.h"
+#include "kernels/sample/sample.h"
 #include "kernels/swiglu/swiglu.h"
 
 namespace ember::k {
@@ -20,6 +22,9 @@ namespace {
 
 }  // namespace
 
+void advance_cuda(const AdvanceParams&, Stream) {
+  no_cuda("advance");
+}
 void argmax_cuda(const ArgmaxParams&, Stream) {
   no_cuda("argmax");
 }
@@ -43,6 +48,9 @@ void random_weights_cuda(const RandomWeightsParams&, Stream) {
 }
 void rmsnorm_cuda(const RmsNormParams&, Stream) {
   no_cuda("rmsnorm");
+}
+void sample_cuda(const SampleParams&, Stream) {
+  no_cuda("sample");
 }
 void swiglu_cuda(const SwigluParams&, Stream) {
   no_cuda("swiglu");

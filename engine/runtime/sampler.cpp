@@ -5,40 +5,17 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/core/rng.h"
 #include "kernels/base/error.h"
 
 namespace ember {
 namespace {
 
 constexpr double kMinTemperature = 1e-6;
-constexpr int64_t kHeapLimit = 4096;  // above this many, nth_element beats a heap
-constexpr size_t kFirstSorted = 512;  // top-p sorts this many first, then four times as many
-constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
 void check_range(bool good, const char* what, double value, const char* expected) {
   if (!good) {
     fail(ErrorKind::kUsage, what, " must be ", expected, ", got ", value);
   }
-}
-
-// The k-th largest value, 1 <= k <= n.
-double kth_largest(const std::vector<double>& values, int64_t k) {
-  if (k > kHeapLimit) {
-    std::vector<double> copy = values;
-    std::nth_element(copy.begin(), copy.begin() + (k - 1), copy.end(), std::greater<double>());
-    return copy[static_cast<size_t>(k - 1)];
-  }
-  std::vector<double> heap(values.begin(), values.begin() + k);  // the smallest kept is in front
-  std::make_heap(heap.begin(), heap.end(), std::greater<double>());
-  for (size_t i = static_cast<size_t>(k); i < values.size(); ++i) {
-    if (values[i] > heap.front()) {
-      std::pop_heap(heap.begin(), heap.end(), std::greater<double>());
-      heap.back() = values[i];
-      std::push_heap(heap.begin(), heap.end(), std::greater<double>());
-    }
-  }
-  return heap.front();
 }
 
 }  // namespace
@@ -57,7 +34,7 @@ void validate(const SamplingParams& p) {
 
 Sampler::Sampler(const SamplingParams& params, int64_t vocab) : params_(params), vocab_(vocab) {
   validate(params);
-  EMBER_CHECK(vocab > 0, "vocabulary of ", vocab);
+  EMBER_CHECK(vocab > 0 && vocab <= k::kSampleMaxVocab, "vocabulary of ", vocab);
   scores_.resize(static_cast<size_t>(vocab));
   seen_.resize(static_cast<size_t>(vocab));
 }
@@ -94,74 +71,19 @@ int32_t Sampler::argmax() const {
   return static_cast<int32_t>(std::max_element(scores_.begin(), scores_.end()) - scores_.begin());
 }
 
-void Sampler::keep_top_k() {
-  const bool all = params_.top_k == 0 || params_.top_k >= vocab_;
-  const double least = all ? kMinusInfinity : kth_largest(scores_, params_.top_k);
-  kept_.clear();
-  for (size_t i = 0; i < scores_.size(); ++i) {
-    if (scores_[i] >= least && scores_[i] != kMinusInfinity) {
-      kept_.push_back({static_cast<int32_t>(i), scores_[i]});
-    }
-  }
+k::SampleSettings Sampler::settings(uint64_t counter) const {
+  return k::make_sample_settings(params_.temperature, params_.top_k, params_.top_p, params_.min_p,
+                                 params_.seed, counter);
 }
 
-// Removes a token when the mass strictly before it, in descending order, is at least top_p; the
-// first always stays. Of equal scores the lower id comes first. Sorts only as far down as the mass
-// reaches.
-void Sampler::keep_top_p() {
-  if (params_.top_p >= 1.0) {
-    return;
+std::optional<k::SampleSettings> Sampler::device_settings(int64_t position) const {
+  if (params_.repeat_penalty != 1.0 || params_.presence_penalty != 0.0) {
+    return std::nullopt;
   }
-  double total = 0;
-  for (const Scored& c : kept_) {
-    total += c.score;
+  if (params_.is_greedy()) {
+    return k::SampleSettings{};
   }
-  const auto before = [](const Scored& a, const Scored& b) {
-    return a.score != b.score ? a.score > b.score : a.id < b.id;
-  };
-  double mass = 0;
-  size_t sorted = 0;
-  for (size_t i = 0; i < kept_.size(); ++i) {
-    if (i > 0 && mass >= params_.top_p * total) {
-      kept_.resize(i);
-      return;
-    }
-    if (i == sorted) {
-      const size_t end = std::min(kept_.size(), std::max(kFirstSorted, sorted * 4));
-      const auto from = kept_.begin() + static_cast<std::ptrdiff_t>(sorted);
-      const auto to = kept_.begin() + static_cast<std::ptrdiff_t>(end);
-      std::partial_sort(from, to, kept_.end(), before);
-      sorted = end;
-    }
-    mass += kept_[i].score;
-  }
-}
-
-// The largest weight is exp(0) = 1, so a weight is its probability over the largest one.
-void Sampler::keep_min_p() {
-  const double least = params_.min_p;
-  kept_.erase(std::remove_if(kept_.begin(), kept_.end(),
-                             [least](const Scored& c) { return c.score < least; }),
-              kept_.end());
-}
-
-// Leaves in kept_ the survivors by ascending id, each with weight exp(score - largest score).
-void Sampler::select() {
-  for (double& s : scores_) {
-    s /= params_.temperature;
-  }
-  keep_top_k();
-  double largest = kMinusInfinity;
-  for (const Scored& c : kept_) {
-    largest = std::max(largest, c.score);
-  }
-  for (Scored& c : kept_) {
-    c.score = std::exp(c.score - largest);
-  }
-  keep_top_p();
-  keep_min_p();
-  std::sort(kept_.begin(), kept_.end(),
-            [](const Scored& a, const Scored& b) { return a.id < b.id; });
+  return settings(draws_ - static_cast<uint64_t>(position));  // modulo 2^64
 }
 
 namespace {
@@ -195,24 +117,9 @@ int32_t Sampler::sample(const float* logits, const TokenHistory& history) {
   if (params_.is_greedy()) {
     return argmax();
   }
-  select();
-  double total = 0;
-  for (const Scored& c : kept_) {
-    total += c.score;
-  }
-  const double target = uniform(params_.seed, draw) * total;
-  double sum = 0;
-  int32_t chosen = -1;
-  for (const Scored& c : kept_) {
-    if (c.score > 0) {
-      chosen = c.id;  // rounding can leave the sum below the target: the last one then
-    }
-    sum += c.score;
-    if (sum > target) {
-      break;
-    }
-  }
-  return chosen;
+  const k::SampleSettings s = settings(draw);
+  selection_.filter(scores_.data(), vocab_, s);
+  return selection_.draw(k::sample_random(s.seed, s.counter));
 }
 
 std::vector<Candidate> Sampler::filtered_distribution(const float* logits,
@@ -222,16 +129,20 @@ std::vector<Candidate> Sampler::filtered_distribution(const float* logits,
   if (params_.is_greedy()) {
     return {{argmax(), 1.0}};
   }
-  select();
-  double total = 0;
-  for (const Scored& c : kept_) {
-    total += c.score;
-  }
+  selection_.filter(scores_.data(), vocab_, settings(0));
   std::vector<Candidate> out;
-  for (const Scored& c : kept_) {
-    if (c.score > 0) {
-      out.push_back({c.id, c.score / total});
+  double total = 0;
+  for (const k::Selection::Kept& c : selection_.kept()) {
+    const double weight = std::exp((c.score - selection_.largest()) / params_.temperature);
+    if (weight > 0) {
+      out.push_back({c.id, weight});
+      total += weight;
     }
+  }
+  std::sort(out.begin(), out.end(),
+            [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
+  for (Candidate& c : out) {
+    c.probability /= total;
   }
   return out;
 }

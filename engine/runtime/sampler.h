@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // From logits to the next token, in the order of Hugging Face's generate(): repetition penalty,
-// presence penalty, temperature, top-k, top-p, min-p. docs/sampler.md gives the formulae; the
-// filters follow transformers/generation/logits_process.py, computed here in double.
+// presence penalty, temperature, top-k, top-p, min-p. docs/sampler.md gives the formulae; filters
+// and draw are those of kernels/sample/sample.h, over logits in double after the penalties.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
+
+#include "kernels/sample/selection.h"
 
 namespace ember {
 
@@ -50,28 +53,26 @@ class Sampler {
   // probability 1. Probabilities sum to 1. Does not count as a draw.
   std::vector<Candidate> filtered_distribution(const float* logits, const TokenHistory& history);
 
+  // What makes a device that draws by itself (kernels/sample/sample.h) say what sample() would: the
+  // next draw is the one for the token at `position`, the one after it that for position + 1. None
+  // where penalties need the tokens so far.
+  std::optional<k::SampleSettings> device_settings(int64_t position) const;
+  void count_draw() { ++draws_; }  // a token was chosen by a device
+
   const SamplingParams& params() const { return params_; }
   uint64_t draws() const { return draws_; }
 
  private:
-  struct Scored {
-    int32_t id;
-    double score;  // logit after penalties and temperature; then weight exp(score - max)
-  };
-
   void apply_penalties(const float* logits, const TokenHistory& history);
   int32_t argmax() const;
-  void select();
-  void keep_top_k();
-  void keep_top_p();
-  void keep_min_p();
+  k::SampleSettings settings(uint64_t counter) const;
 
   SamplingParams params_;
   int64_t vocab_;
   uint64_t draws_ = 0;
   std::vector<double> scores_;  // (V) work space, kept between calls
-  std::vector<Scored> kept_;    // survivors
-  std::vector<uint8_t> seen_;   // (V) marks for penalties; cleared after use
+  k::Selection selection_;
+  std::vector<uint8_t> seen_;  // (V) marks for penalties; cleared after use
 };
 
 }  // namespace ember

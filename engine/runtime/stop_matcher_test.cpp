@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/core/rng.h"
 #include "kernels/base/error.h"
+#include "kernels/base/rng.h"
 
 namespace ember {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/core/rng.h"
+#include "kernels/base/rng.h"
 
 #include <gtest/gtest.h>
 
