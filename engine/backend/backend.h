@@ -12,12 +12,14 @@
 #include "engine/backend/stage.h"
 #include "engine/model/kv_cache.h"
 #include "engine/model/weights.h"
+#include "kernels/advance/advance.h"
 #include "kernels/attention/attention.h"
 #include "kernels/base/stream.h"
 #include "kernels/embed/embed.h"
 #include "kernels/linear/linear.h"
 #include "kernels/qk_norm_rope/qk_norm_rope.h"
 #include "kernels/rmsnorm/rmsnorm.h"
+#include "kernels/sample/sample.h"
 #include "kernels/swiglu/swiglu.h"
 
 namespace ember {
@@ -99,16 +101,25 @@ class IBackend {
   virtual void qk_norm_rope(const k::QkNormRopeParams& p) = 0;
   virtual void attention(const k::AttentionParams& p) = 0;
   virtual void swiglu(const k::SwigluParams& p) = 0;
+  virtual void sample(const k::SampleParams& p) = 0;
+  virtual void advance(const k::AdvanceParams& p) = 0;
 
   // Composite ops. The default bodies compose primitives (decoder.cpp): a backend may replace them
   // by something faster, and is judged against the default.
   virtual void run_layer(const StageArgs& args, int64_t layer);  // layer counts within the stage
   virtual void run_stage(const StageArgs& args);
   virtual void run_head(const StageArgs& args, int64_t first_row, int64_t rows);
+  // One step of decoding, args.tokens == 1: run_stage, and on the last stage run_head and the
+  // choice of the next token, which stays on the device. Never waits.
+  virtual void run_token(const StageArgs& args, const TokenArgs& token);
 
   // Called by the default bodies after each step; decorators override both.
   virtual bool wants_taps() const { return false; }
   virtual void tap(const TapPoint&, const TensorView&) {}
+
+ protected:
+  // What run_token adds to run_stage and run_head.
+  void choose_token(const StageArgs& args, const TokenArgs& token);
 };
 
 }  // namespace ember

@@ -87,6 +87,11 @@ class CpuBackend : public IBackend {
     const ProfileRange range(RangeKind::kSwiglu, p.y.shape[0]);
     k::swiglu_cpu(p);
   }
+  void sample(const k::SampleParams& p) override {
+    const ProfileRange range(RangeKind::kSample, p.pos + 1);
+    k::sample_cpu(p);
+  }
+  void advance(const k::AdvanceParams& p) override { k::advance_cpu(p); }
 };
 
 }  // namespace

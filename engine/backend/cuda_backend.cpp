@@ -36,16 +36,21 @@ const CudaDeviceInfo device_info(DeviceId device) {
 }
 
 // What a recorded step depends on besides its position: the memory it works in.
-using GraphKey = std::tuple<const void*, const void*, int64_t, const void*, const void*, bool>;
+using GraphKey = std::tuple<const void*, const void*, int64_t, const void*, const void*,
+                            const void*, const void*, int>;
+enum GraphKind { kStageGraph, kHeadGraph, kGreedyGraph, kSampledGraph };
 
-GraphKey graph_key(const StageArgs& a, bool head, int64_t first_row) {
+GraphKey graph_key(const StageArgs& a, GraphKind kind, int64_t first_row,
+                   const TokenArgs* token = nullptr) {
   const bool layers = !a.weights.layers.empty();
   return {layers ? a.cache.k(0).data : nullptr,
           a.work.x.data,
           a.cache.capacity() * 2 + first_row,
           a.rope.cos.data,
           a.weights.layers.data(),
-          head};
+          token != nullptr ? token->id.data : nullptr,
+          token != nullptr ? token->ring.data : nullptr,
+          kind};
 }
 
 class CudaBackend : public IBackend {
@@ -77,7 +82,8 @@ class CudaBackend : public IBackend {
   std::vector<MemoryItem> stage_memory(const ModelShape& m, DType stored) const override {
     std::vector<MemoryItem> items = {
         {"cuBLASLt workspace", k::kLinearScratchBytes},
-        {"split attention", k::attention_scratch_bytes(m.K, m.E, info_.sm_count)}};
+        {"split attention", k::attention_scratch_bytes(m.K, m.E, info_.sm_count)},
+        {"sampling", k::sample_scratch_bytes(m.V)}};
     if (stored != dtype_) {
       items.push_back({"weight conversion", kSlotBytes});
     }
@@ -150,15 +156,19 @@ class CudaBackend : public IBackend {
     const ProfileRange range(RangeKind::kSwiglu, p.y.shape[0]);
     k::swiglu_cuda(p, stream());
   }
+  void sample(const k::SampleParams& p) override {
+    const ProfileRange range(RangeKind::kSample, p.pos + 1);
+    k::sample_cuda(positioned(p), stream());
+  }
+  void advance(const k::AdvanceParams& p) override { k::advance_cuda(positioned(p), stream()); }
 
   void run_stage(const StageArgs& a) override {
     if (a.tokens != 1) {
       IBackend::run_stage(a);
       return;
     }
-    const int32_t position = static_cast<int32_t>(a.pos);
-    upload(position_.view(DType::kI32, {1}), &position);
-    replay(graph_key(a, false, 0), [&] { IBackend::run_stage(a); });
+    set_position(a.pos);
+    replay(graph_key(a, kStageGraph, 0), [&] { IBackend::run_stage(a); });
   }
 
   void run_head(const StageArgs& a, int64_t first_row, int64_t rows) override {
@@ -166,7 +176,22 @@ class CudaBackend : public IBackend {
       IBackend::run_head(a, first_row, rows);
       return;
     }
-    replay(graph_key(a, true, first_row), [&] { IBackend::run_head(a, first_row, rows); });
+    replay(graph_key(a, kHeadGraph, first_row), [&] { IBackend::run_head(a, first_row, rows); });
+  }
+
+  // The whole step is one graph. It ends by moving the position on, so that the next step at the
+  // next position needs nothing from the host but its launch.
+  void run_token(const StageArgs& a, const TokenArgs& t) override {
+    set_position(a.pos);
+    const GraphKind kind = t.greedy ? kGreedyGraph : kSampledGraph;
+    const bool recorded = replay(graph_key(a, kind, 0, a.last ? &t : nullptr), [&] {
+      IBackend::run_stage(a);
+      if (a.last) {
+        IBackend::run_head(a, 0, 1);
+      }
+      choose_token(a, t);
+    });
+    position_value_ += recorded ? 1 : 0;
   }
 
  private:
@@ -175,10 +200,18 @@ class CudaBackend : public IBackend {
   template <class P>
   P positioned(P p) const {
     if (recording_) {
-      p.pos_device = reinterpret_cast<const int32_t*>(position_.data());
+      p.pos_device = reinterpret_cast<int32_t*>(position_.data());
       p.pos = 0;
     }
     return p;
+  }
+
+  void set_position(int64_t pos) {
+    if (position_value_ != pos) {
+      const int32_t value = static_cast<int32_t>(pos);
+      upload(position_.view(DType::kI32, {1}), &value);
+      position_value_ = pos;
+    }
   }
 
   Stream stream() const {
@@ -188,8 +221,8 @@ class CudaBackend : public IBackend {
   }
 
   // The first time under a key runs the work as it is, so that kernels are loaded and scratch has
-  // its size; the second time records it.
-  void replay(const GraphKey& key, const std::function<void()>& work) {
+  // its size; the second time records it. False the first time.
+  bool replay(const GraphKey& key, const std::function<void()>& work) {
     auto found = std::find_if(graphs_.begin(), graphs_.end(),
                               [&](const Recorded& r) { return r.key == key; });
     if (found == graphs_.end()) {
@@ -199,7 +232,7 @@ class CudaBackend : public IBackend {
         graphs_.pop_front();
       }
       graphs_.push_back({key, nullptr});
-      return;
+      return false;
     }
     if (found->graph == nullptr) {
       recording_ = true;
@@ -212,6 +245,7 @@ class CudaBackend : public IBackend {
       recording_ = false;
     }
     found->graph->launch(stream_.get());
+    return true;
   }
 
   static int64_t align(int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
@@ -271,6 +305,7 @@ class CudaBackend : public IBackend {
   OwnedStream stream_;
   PinnedStaging staging_;
   Buffer position_;
+  int64_t position_value_ = 0;  // that the work enqueued so far leaves in position_
   Buffer converting_;
   std::deque<Buffer> placed_;
   Buffer* arena_ = nullptr;  // of placed_

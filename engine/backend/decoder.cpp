@@ -128,4 +128,31 @@ void IBackend::run_head(const StageArgs& a, int64_t first_row, int64_t rows) {
   }
 }
 
+void IBackend::run_token(const StageArgs& a, const TokenArgs& t) {
+  EMBER_CHECK(a.tokens == 1, "a step of ", a.tokens, " tokens");
+  run_stage(a);
+  if (a.last) {
+    run_head(a, 0, 1);
+  }
+  choose_token(a, t);
+}
+
+void IBackend::choose_token(const StageArgs& a, const TokenArgs& t) {
+  k::AdvanceParams end;
+  end.pos = a.pos;
+  end.device = device();
+  if (a.last) {
+    k::SampleParams p;
+    p.id = t.id;
+    p.x = a.work.logits.rows(0, 1);
+    p.settings = t.settings;
+    p.greedy = t.greedy;
+    p.pos = a.pos;
+    sample(p);
+    end.id = t.id;
+    end.ring = t.ring;
+  }
+  advance(end);
+}
+
 }  // namespace ember

@@ -108,6 +108,19 @@ class EmulatedDevice : public IBackend {
     q.up = near(p.up);
     cpu_->swiglu(q);
   }
+  void sample(const k::SampleParams& p) override {
+    k::SampleParams q = p;
+    q.id = near(p.id);
+    q.x = near(p.x);
+    q.settings = p.settings.data != nullptr ? near(p.settings) : p.settings;
+    cpu_->sample(q);
+  }
+  void advance(const k::AdvanceParams& p) override {
+    k::AdvanceParams q = p;
+    q.id = p.id.data != nullptr ? near(p.id) : p.id;  // the ring is host memory
+    q.device = DeviceId{};
+    cpu_->advance(q);
+  }
 
   void run_stage(const StageArgs& a) override {
     const Recording recording(*this, a.tokens == 1);

@@ -44,6 +44,8 @@ class ForwardingBackend : public IBackend {
   void qk_norm_rope(const k::QkNormRopeParams& p) override { inner_->qk_norm_rope(p); }
   void attention(const k::AttentionParams& p) override { inner_->attention(p); }
   void swiglu(const k::SwigluParams& p) override { inner_->swiglu(p); }
+  void sample(const k::SampleParams& p) override { inner_->sample(p); }
+  void advance(const k::AdvanceParams& p) override { inner_->advance(p); }
   bool wants_taps() const override { return inner_->wants_taps(); }
   void tap(const TapPoint& at, const TensorView& v) override { inner_->tap(at, v); }
 

@@ -59,4 +59,12 @@ struct StageArgs {
   const std::function<void(const TapPoint&, const TensorView&)>* watch = nullptr;
 };
 
+// The choice at the end of a step, on the last stage; other stages leave all of it unread.
+struct TokenArgs {
+  bool greedy;
+  TensorView settings;  // k::SampleSettings in the device's memory
+  TensorView id;        // (1) I32 in the device's memory: the token chosen
+  TensorView ring;      // (R) I32 in host memory, pinned for a CUDA device: entry pos % R as well
+};
+
 }  // namespace ember

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <memory>
 
 #include "engine/core/clock.h"
 #include "engine/runtime/logprobs.h"
@@ -151,6 +152,33 @@ class Generation {
     return false;
   }
 
+  // Whether the tokens after the first can be chosen without their logits or the tokens so far.
+  void try_stream() {
+    if (options_.logprobs > 0 || options_.think_budget >= 0) {
+      return;
+    }
+    const auto settings = sampler_.device_settings(session_.length());
+    if (settings) {
+      DecodeParams params;
+      params.greedy = sampler_.params().is_greedy();
+      params.settings = *settings;
+      params.ahead = options_.profile.count == 0;  // a window opens and closes between two steps
+      params.max_tokens = options_.max_tokens < 0 ? -1 : options_.max_tokens - 1;
+      stream_ = runtime_.start_decode(session_, tokens_.back(), params);
+    }
+  }
+
+  // After the first: the token that follows the last one.
+  int32_t following_token(TensorView* logits) {
+    if (stream_ != nullptr) {
+      const int32_t id = stream_->next();
+      sampler_.count_draw();
+      return id;
+    }
+    *logits = runtime_.decode(session_, tokens_.back());
+    return next_token(logits->as<float>());
+  }
+
   void decode(TensorView logits) {
     ProfileWindow window(options_.profile);
     result_.reason = StopReason::kLength;
@@ -164,10 +192,12 @@ class Generation {
       }
       if (n > 0) {
         window.before(n - 1);
-        logits = runtime_.decode(session_, tokens_.back());
       }
-      const float* row = logits.as<float>();
-      if (take(next_token(row), row)) {
+      if (n == 1) {
+        try_stream();
+      }
+      const int32_t id = n == 0 ? next_token(logits.as<float>()) : following_token(&logits);
+      if (take(id, logits.as<float>())) {
         return;
       }
     }
@@ -178,8 +208,9 @@ class Generation {
   Sampler& sampler_;
   const GenerateOptions& options_;
   TextStream text_;
-  std::vector<int32_t> tokens_;  // prompt and generated
-  std::deque<int32_t> forced_;   // fed before anything is sampled
+  std::vector<int32_t> tokens_;           // prompt and generated
+  std::deque<int32_t> forced_;            // fed before anything is sampled
+  std::unique_ptr<DecodeStream> stream_;  // null: tokens are chosen here
   bool budget_spent_ = false;
   double start_;
   GenerateResult result_;

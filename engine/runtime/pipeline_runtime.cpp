@@ -74,7 +74,7 @@ std::unique_ptr<IRuntime> make_runtime(std::shared_ptr<const IWeightSource> sour
 
 PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
                                  const RuntimeOptions& options)
-    : source_(std::move(source)), logit_rows_(options.logit_rows) {
+    : source_(std::move(source)), logit_rows_(options.logit_rows), hop_path_(options.hop) {
   check(options);
   chunk_ = std::min(options.chunk, options.context);
   std::vector<const IBackend*> backends;
@@ -233,6 +233,7 @@ StageArgs PipelineRuntime::args(const Stage& s, const Session& session, size_t i
 // is given the next.
 void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t tokens,
                                 const std::vector<Watch>& watch) {
+  release_loop();
   TensorView ids_view = stages_[0].work.ids;
   ids_view.shape = Shape{tokens};
   ids_view.row_stride = tokens;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/runtime/pipeline_decode.h"
 #include "engine/runtime/runtime.h"
 #include "kernels/base/profile.h"
 
@@ -28,8 +29,12 @@ class PipelineRuntime : public IRuntime {
   TensorView decode(Session& session, int32_t id) override {
     return feed(session, &id, 1, PrefillOptions{}, RangeKind::kDecodeStep);
   }
+  std::unique_ptr<DecodeStream> start_decode(Session& session, int32_t first_id,
+                                             const DecodeParams& params) override;
 
  private:
+  friend class PipelineDecode;
+
   struct Stage {
     StageMap map;
     std::unique_ptr<IBackend> backend;
@@ -42,6 +47,9 @@ class PipelineRuntime : public IRuntime {
   void make_hops(HopPath path);
   // Looks for what fp16 cannot hold, and sets act_shift of the layers.
   void guard_fp16();
+  void make_loop();
+  // Before the ids on the first stage's device are overwritten.
+  void release_loop();
   void check_ids(const Session& session, const int32_t* ids, int64_t n) const;
   void ensure_rope(int64_t capacity);
   StageArgs args(const Stage& stage, const Session& session, size_t index, int64_t tokens) const;
@@ -64,7 +72,9 @@ class PipelineRuntime : public IRuntime {
   int64_t rope_capacity_ = 0;
   std::vector<Stage> stages_;
   std::vector<std::unique_ptr<Hop>> hops_;  // hops_[i]: from stage i to stage i + 1
-  std::vector<float> host_logits_;          // when the last stage is not on the CPU
+  HopPath hop_path_;
+  std::unique_ptr<TokenLoop> loop_;  // made for the first stream
+  std::vector<float> host_logits_;   // when the last stage is not on the CPU
 };
 
 }  // namespace ember

@@ -10,6 +10,7 @@
 
 #include "engine/backend/backend.h"
 #include "engine/model/weight_source.h"
+#include "engine/runtime/decode_stream.h"
 #include "engine/runtime/device_map.h"
 #include "engine/runtime/memory_plan.h"
 #include "engine/runtime/session.h"
@@ -81,6 +82,13 @@ class IRuntime {
   virtual TensorView prefill(Session& session, const int32_t* ids, int64_t n,
                              const PrefillOptions& options = {}) = 0;
   virtual TensorView decode(Session& session, int32_t id) = 0;
+
+  // Decoding without logits: the stream's first next() feeds first_id, which follows what the
+  // session holds. Null where a runtime cannot, and decode() has to do.
+  virtual std::unique_ptr<DecodeStream> start_decode(Session& /*session*/, int32_t /*first_id*/,
+                                                     const DecodeParams& /*params*/) {
+    return nullptr;
+  }
 };
 
 std::unique_ptr<IRuntime> make_runtime(std::shared_ptr<const IWeightSource> source,

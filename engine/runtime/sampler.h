@@ -54,8 +54,8 @@ class Sampler {
   std::vector<Candidate> filtered_distribution(const float* logits, const TokenHistory& history);
 
   // What makes a device that draws by itself (kernels/sample/sample.h) say what sample() would: the
-  // next draw is the one for the token at `position`, the one after it that for position + 1. None
-  // where penalties need the tokens so far.
+  // next draw is from the logits of the pass at `position`, the one after it from those of the
+  // next. None where penalties need the tokens so far.
   std::optional<k::SampleSettings> device_settings(int64_t position) const;
   void count_draw() { ++draws_; }  // a token was chosen by a device
 

@@ -25,6 +25,7 @@ class Session {
   void truncate(int64_t length);
 
  private:
+  friend class PipelineDecode;
   friend class PipelineRuntime;
 
   std::vector<int32_t> ids_;

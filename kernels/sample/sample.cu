@@ -21,6 +21,7 @@ constexpr int kStatisticsBlocks = 64;
 constexpr int kThreads = 256;  // of histogram and scatter
 constexpr int kEach = 4;       // logits a thread
 constexpr int kFinishThreads = 1024;
+static_assert(sizeof(Work) <= sample_scratch_bytes(1), "scratch holds no Work");
 constexpr int kSortShared = 4096;  // a longer interval is sorted where it lies
 
 __device__ void set_range(Work* w, float top, float lowest, const SampleSettings& s) {
@@ -427,9 +428,8 @@ void sample_cuda(const SampleParams& p, Stream stream) {
   require_cuda("sample", "id", p.id);
   const cuda::DeviceGuard guard(p.id.device);
   const int V = dev::narrow("sample", p.x.shape[1]), pos = dev::narrow("sample", p.pos);
-  auto* w =
-      reinterpret_cast<Work*>(cuda::scratch(p.id.device.index, stream, cuda::ScratchUser::kSample,
-                                            static_cast<int64_t>(sizeof(Work)) + 8 * V));
+  auto* w = reinterpret_cast<Work*>(cuda::scratch(
+      p.id.device.index, stream, cuda::ScratchUser::kSample, sample_scratch_bytes(V)));
   auto* id = static_cast<int32_t*>(p.id.data);
   const auto* x = static_cast<const float*>(p.x.data);
   const auto* settings = p.greedy ? nullptr : static_cast<const SampleSettings*>(p.settings.data);

@@ -67,6 +67,11 @@ void sample_cpu(const SampleParams& p);
 void sample_cuda(const SampleParams& p,
                  Stream stream);  // asynchronous; built without CUDA: kUnsupported
 
+// Device memory that sample_cuda takes once a stream.
+constexpr int64_t sample_scratch_bytes(int64_t vocab) {
+  return (int64_t{64} << 10) + 8 * vocab;
+}
+
 // ---- The arithmetic, for both sides ----
 
 constexpr uint64_t high_product(uint64_t a, uint64_t b) {
