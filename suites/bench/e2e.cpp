@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engine/core/clock.h"
+#include "engine/runtime/decode_stream.h"
 #include "harness/environment.h"
 #include "harness/step_cost.h"
 #include "kernels/argmax/argmax.h"
@@ -55,9 +56,10 @@ class Scenario {
     r.ids.push_back(greedy(logits));
     double last = now_seconds();
     r.prefill = last - start;
+    const auto stream =
+        tokens_ > 0 ? runtime_.start_decode(*session_, r.ids.back(), decode_params()) : nullptr;
     for (int64_t i = 0; i < tokens_; ++i) {
-      logits = runtime_.decode(*session_, r.ids.back());
-      r.ids.push_back(greedy(logits));
+      r.ids.push_back(stream ? stream->next() : greedy(runtime_.decode(*session_, r.ids.back())));
       const double now = now_seconds();
       r.steps.push_back(now - last);
       last = now;
@@ -66,6 +68,13 @@ class Scenario {
   }
 
  private:
+  DecodeParams decode_params() const {
+    DecodeParams p;
+    p.greedy = true;
+    p.max_tokens = tokens_;
+    return p;
+  }
+
   IRuntime& runtime_;
   int64_t depth_, tokens_;
   std::vector<int32_t> ids_;
