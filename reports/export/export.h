@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "reports/gate/compare.h"
 #include "reports/report.h"
 
 namespace ember::report {
@@ -22,6 +23,10 @@ void export_markdown(std::ostream& out, const Report& r);
 void export_summary(std::ostream& out, const Report& r);  // GitHub job summary, below 1 MiB
 void export_annotations(std::ostream& out,
                         const Report& r);  // GitHub workflow commands, at most 10
+
+// The verdicts of the gate: worse, failed and lost are failures, inconclusive is an error.
+void export_gate_junit(std::ostream& out, const Comparison& c);
+void export_gate_summary(std::ostream& out, const Comparison& c);  // Markdown
 
 struct ExportFormat {
   const char* name;

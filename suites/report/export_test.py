@@ -154,6 +154,31 @@ class Exports(unittest.TestCase):
                if c.find("failure") is not None]
         self.assertIn("first bad: layer 3 k_rope", bad[0].find("failure").text)
 
+    def test_verdicts_of_the_gate(self):
+        for base, new, code, failures, errors in (("a", "slow", 1, 1, 0), ("a", "b", 0, 0, 0),
+                                                  ("a", "single", 3, 0, 4)):
+            out = [os.path.join(self.folder.name, n) for n in ("gate.xml", "gate.md")]
+            run = subprocess.run([EMBER, "report", "compare",
+                                  *(os.path.join(self.folder.name, n + ".json") for n in (base, new)),
+                                  "--junit", out[0], "--summary", out[1]], stdout=subprocess.DEVNULL)
+            self.assertEqual(run.returncode, code)
+            suite = ElementTree.parse(out[0]).getroot()[0]
+            self.assertEqual(len(suite.findall("testcase/failure")), failures)
+            self.assertEqual(len(suite.findall("testcase/error")), errors)
+            for key in ("tests", "failures", "errors"):
+                tag = {"tests": "testcase", "failures": "testcase/failure", "errors": "testcase/error"}
+                self.assertEqual(int(suite.get(key)), len(suite.findall(tag[key])))
+            with open(out[1]) as f:
+                text = f.read()
+            self.assertEqual(text.count("\n| kernel"), failures + errors)
+            self.assertIn({0: "passes", 1: "worse", 3: "inconclusive"}[code], text.splitlines()[0])
+        run = subprocess.run([EMBER, "report", "compare", self.hostile, self.hostile, "--junit", out[0],
+                              "--summary", out[1]], stdout=subprocess.DEVNULL)
+        self.assertEqual(run.returncode, 1)
+        ElementTree.parse(out[0])
+        with open(out[1]) as f:
+            self.assertNotIn("<", f.read())
+
     def test_openmetrics(self):
         for path in (self.path, self.hostile):
             text = self.export("openmetrics", path)

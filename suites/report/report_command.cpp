@@ -29,7 +29,7 @@ using report::Json;
 
 struct Options {
   std::vector<std::string> files, add;
-  std::string history, base, fresh, form, policy, json, output, filter;
+  std::string junit, summary, history, base, fresh, form, policy, json, output, filter;
   std::string a, b, dir;
   std::vector<std::string> command;
   double limit_s = 600;
@@ -88,6 +88,16 @@ int verdict(const Options& o, const report::Comparison& c) {
   report::print(o.json == "-" ? std::cerr : std::cout, c, o.every);
   if (!o.json.empty()) {
     put(o.json, text_of(report::to_json(c)));
+  }
+  if (!o.junit.empty()) {
+    std::ostringstream out;
+    report::export_gate_junit(out, c);
+    put(o.junit, out.str());
+  }
+  if (!o.summary.empty()) {
+    std::ostringstream out;
+    report::export_gate_summary(out, c);
+    put(o.summary, out.str());
   }
   if (o.advisory && c.exit_code() != 0) {
     std::cerr << "advisory: exit code 0 in place of " << c.exit_code() << "\n";
@@ -244,6 +254,8 @@ void add_reading(CLI::App& app, Options* o, std::vector<std::pair<CLI::App*, Act
 void add_gate_flags(CLI::App* sub, Options* o) {
   sub->add_option("--policy", o->policy, "JSON file that changes the rules");
   sub->add_option("--json", o->json, "write the verdicts to this file, - for stdout");
+  sub->add_option("--junit", o->junit, "write the verdicts as JUnit XML to this file");
+  sub->add_option("--summary", o->summary, "write the verdicts as Markdown to this file");
   sub->add_flag("--advisory", o->advisory, "exit 0 whatever the verdict");
   sub->add_flag("-v,--verbose", o->every, "print every case");
 }
