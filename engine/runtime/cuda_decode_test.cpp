@@ -2,8 +2,8 @@
 // Streams on CUDA devices, where each step is under way before the token before it is known here.
 // They must say what the host would choose from the same device's logits, to the last token.
 #include <gtest/gtest.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <string>
