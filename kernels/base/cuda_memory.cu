@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/base/cuda_memory.h"
 
+#include <mutex>
+#include <set>
 #include <utility>
 
 #include "kernels/base/cuda_check.cuh"
@@ -79,7 +81,14 @@ void copy_rows_async(void* dst, int64_t dst_pitch, const void* src, int64_t src_
 }
 
 std::string enable_peer_copies(int device, int peer) {
+  // Asking twice is an error of the API, if a harmless one, and tools report it.
+  static std::mutex mutex;
+  static std::set<std::pair<int, int>> enabled;
+  const std::lock_guard<std::mutex> lock(mutex);
   for (int turn = 0; turn < 2; ++turn, std::swap(device, peer)) {
+    if (enabled.count({device, peer}) != 0) {
+      continue;
+    }
     const DeviceGuard guard(device);
     int can = 0;
     cudaError_t error = cudaDeviceCanAccessPeer(&can, device, peer);
@@ -95,6 +104,7 @@ std::string enable_peer_copies(int device, int peer) {
         return cudaGetErrorString(error);
       }
     }
+    enabled.insert({device, peer});
   }
   return "";
 }

@@ -141,9 +141,21 @@ class E2e {
     return c;
   }
 
-  // The share of the ceiling that the median reached. Above one: the work or the ceiling is wrong.
-  void hold_against(report::Case* c, const std::string& kind, double rate) const {
-    const double limit = ceilings_.value(kind);
+  // Prompt passes keep all stages busy at once; a token visits one after another.
+  int64_t device_count() const {
+    std::vector<DeviceId> seen;
+    for (const StageMap& s : runtime_.device_map().stages) {
+      if (std::find(seen.begin(), seen.end(), s.device) == seen.end()) {
+        seen.push_back(s.device);
+      }
+    }
+    return static_cast<int64_t>(seen.size());
+  }
+
+  // The share of the ceiling of so many devices that the median reached. Above one: the work or the
+  // ceiling is wrong.
+  void hold_against(report::Case* c, const std::string& kind, double rate, int64_t devices) const {
+    const double limit = static_cast<double>(devices) * ceilings_.value(kind);
     if (limit <= 0) {
       return;
     }
@@ -167,7 +179,7 @@ class E2e {
     c.excluded_warmup = warmup;
     const double flops = prefill_flops(runtime_.config(), prompt, depth);
     c.work = report::Work{{}, flops, static_cast<double>(prompt)};
-    hold_against(&c, "gemm_" + dtype_, flops / report::median(all));
+    hold_against(&c, "gemm_" + dtype_, flops / report::median(all), device_count());
     out_->cases.push_back(std::move(c));
   }
 
@@ -186,7 +198,7 @@ class E2e {
         decode_step_bytes(runtime_.config(), options_.weights, runtime_.activation_dtype(), middle);
     c.work = report::Work{bytes, {}, 1.0};
     if (bytes > 2 * static_cast<double>(options_.cache_bytes)) {  // else memory is not its limit
-      hold_against(&c, "mem_read", bytes / report::median(all));
+      hold_against(&c, "mem_read", bytes / report::median(all), 1);
     }
     out_->cases.push_back(std::move(c));
   }
