@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that needs a GPU: the tests of the CUDA kernels and of the engine on a device, the golden
+references, the planted faults that must turn them red, and compute-sanitizer over the same tests.
+Writes one JSON file of results, again after each step, so that a run that is cut short loses nothing.
+
+Steps run side by side on device 0, but for those that look at the clock or at the device's free
+memory: these come first, one at a time. Rows and messages are in the order of --list.
+
+Exit code 0 when every row of the file passed; 1 when a test, a reference or a sanitizer found something;
+2 for a wrong call, and when --append meets results of something else; 3 when it was stopped before its
+end and nothing had failed; 5 without a GPU."""
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from gpu_steps import ROOT, all_steps  # noqa: E402
+
+SCHEMA = "ember.gpu_ci/2"
+NAMES_OF_ONE_FILE = ("schema", "card", "driver", "commit", "quick")
+TAIL = 40
+
+
+def usage(text):
+    print("ci/gpu.sh: " + text, file=sys.stderr)
+    sys.exit(2)
+
+
+def parse():
+    p = argparse.ArgumentParser(prog="ci/gpu.sh", description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    cores = len(os.sched_getaffinity(0))
+    p.add_argument("--build", default="build-gpu", metavar="DIR",
+                   help="a finished build with CUDA (default build-gpu, made when it is missing)")
+    p.add_argument("--out", default="gpu.json", metavar="FILE", help="result file (default gpu.json)")
+    p.add_argument("--quick", action="store_true", help="sanitizers on the tests of edges alone")
+    p.add_argument("--jobs", type=int, default=max(1, min(6, cores // 2)), metavar="N",
+                   help="steps side by side (default %(default)s: half the cores, at most 6)")
+    p.add_argument("--steps", default="", metavar="REGEX", help="only steps whose name matches")
+    p.add_argument("--append", action="store_true",
+                   help="merge into --out: same card, driver, commit and form; a step that runs "
+                   "again replaces its row")
+    p.add_argument("--missing", action="store_true",
+                   help="with --append: only steps that have not passed yet")
+    p.add_argument("--limit", type=float, default=0, metavar="SECONDS",
+                   help="after this time start no further step and end those that run: they get no "
+                   "row (default: none)")
+    p.add_argument("--list", action="store_true", help="print the names of the steps and stop")
+    args = p.parse_args()
+    if args.jobs < 1:
+        usage("--jobs takes 1 or more, not %d" % args.jobs)
+    if args.missing and not args.append:
+        usage("--missing goes with --append")
+    try:
+        args.steps = re.compile(args.steps)
+    except re.error as e:
+        usage("--steps %s: %s" % (args.steps, e))
+    return args
+
+
+def query(field):
+    try:
+        got = subprocess.run(["nvidia-smi", "--query-gpu=" + field, "--format=csv,noheader", "-i",
+                              "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return got.stdout.decode().strip()
+
+
+def make_build(build):
+    architectures = os.environ.get("CUDA_ARCHITECTURES", "native")
+    for command in (["cmake", "-S", ROOT, "-B", build, "-DCMAKE_BUILD_TYPE=Release",
+                     "-DEMBER_CUDA=ON", "-DCMAKE_CUDA_ARCHITECTURES=" + architectures],
+                    ["cmake", "--build", build, "-j", str(os.cpu_count())]):
+        if subprocess.run(command).returncode != 0:
+            sys.exit(1)
+
+
+def commit_of(build):
+    """The commit that the binary was built from: a carried build need not be that of this tree."""
+    got = subprocess.run([os.path.join(build, "ember"), "--version"], stdout=subprocess.PIPE)
+    found = re.search(rb"[0-9a-f]{40}", got.stdout)
+    return found.group(0).decode() if found else "unknown"
+
+
+class Results:
+    """The result file: a header, and a row for each step that has ended."""
+
+    def __init__(self, path, header, names):
+        self.path, self.header, self.names, self.rows = path, header, names, {}
+
+    def append_to_file(self):
+        if not os.path.exists(self.path):
+            return
+        try:
+            with open(self.path) as f:
+                old = json.load(f)
+            rows = {row["name"]: row for row in old["steps"]}
+        except (ValueError, KeyError, TypeError) as e:
+            usage("--append: %s is not a result file: %r" % (self.path, e))
+        for name in NAMES_OF_ONE_FILE:
+            if old.get(name) != self.header[name]:
+                usage("--append: %s has %s %s, this run has %s; write to another file" %
+                      (self.path, name, json.dumps(old.get(name)), json.dumps(self.header[name])))
+        if self.header["commit"] == "unknown":
+            usage("--append: the build does not tell its commit, so rows could be of different code")
+        self.rows = {name: row for name, row in rows.items() if name in self.names}
+
+    def failed(self):
+        return sum(row["status"] != "passed" for row in self.rows.values())
+
+    def write(self):
+        whole = dict(self.header)
+        whole["complete"] = all(name in self.rows for name in self.names)
+        whole["expected"] = len(self.names)
+        whole["failed"] = self.failed()
+        whole["steps"] = [self.rows[name] for name in self.names if name in self.rows]
+        with open(self.path + ".new", "w") as f:
+            json.dump(whole, f, indent=1)
+            f.write("\n")
+        os.replace(self.path + ".new", self.path)
+        return whole["complete"]
+
+
+def judge(step, code, text):
+    """Exit code and detail of a step that ended: 77 where it passed without having looked."""
+    passed = len(re.findall(r"^\[       OK ", text, re.M))
+    skipped = len(re.findall(r"^\[  SKIPPED \] .*ms", text, re.M))
+    if step.kind == "golden":
+        lines = text.strip().split("\n")
+        return code, lines[-1].replace("\t", " ")
+    detail = "%d tests, %d skipped" % (passed, skipped)
+    if code == 0 and (skipped or not passed):
+        code = 77  # there is a GPU: a test that was skipped, or that no filter finds, is a failure
+    if step.kind == "sanitize":
+        summary = re.findall(r"SUMMARY: .*", text)
+        detail += "; " + (summary[-1] if summary else "no summary")
+        if code == 0 and not (summary and re.match(r"SUMMARY: 0 ", summary[-1])):
+            code = 9
+    return code, detail
+
+
+class Runner:
+    def __init__(self, args, results, steps, logs):
+        self.args, self.results, self.logs = args, results, logs
+        self.order = steps
+        self.lock = threading.Lock()
+        self.running = set()
+        self.stopped = ""
+        self.done = {}
+        self.printed = 0
+        self.cores = len(os.sched_getaffinity(0))
+
+    def command(self, step):
+        """argv, or what is missing as text."""
+        program = os.path.join(self.args.build, step.program)
+        if not os.access(program, os.X_OK):
+            return None, "%s is missing: build target %s" % (program, step.program)
+        if step.kind != "sanitize":
+            return [program] + step.command, ""
+        if shutil.which(step.command[0]) is None:
+            return None, "%s is not on PATH" % step.command[0]
+        return step.command[:-1] + [program, step.command[-1]], ""
+
+    def run(self, step):
+        argv, missing = self.command(step)
+        at, log = time.monotonic(), os.path.join(self.logs, re.sub(r"\W", "_", step.name))
+        if argv is None:
+            return self.finish(step, 127, 0, missing, "")
+        environment = dict(os.environ, **step.environment)
+        if not step.alone and self.args.jobs > 1:
+            share = max(2, self.cores // self.args.jobs)
+            environment.setdefault("EMBER_THREADS", str(share))
+        with open(log, "wb") as f:
+            with self.lock:
+                if self.stopped:
+                    return None
+                process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=f,
+                                           stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                                           start_new_session=True)
+                self.running.add(process)
+            code = process.wait()
+        with self.lock:
+            self.running.discard(process)
+            if self.stopped:
+                return None
+        with open(log, errors="replace") as f:
+            text = f.read()
+        code, detail = judge(step, code, text)
+        return self.finish(step, code, round(time.monotonic() - at, 1), detail, text)
+
+    def finish(self, step, code, seconds, detail, text):
+        row = {"name": step.name, "status": "failed" if code else "passed", "exit_code": code,
+               "seconds": seconds, "detail": detail}
+        with self.lock:
+            self.results.rows[step.name] = row
+            self.results.write()
+            self.done[step.name] = (row, text)
+            self.print_finished()
+
+    def print_finished(self, all_of_them=False):
+        """Rows in order: those before which nothing is outstanding."""
+        while self.printed < len(self.order):
+            name = self.order[self.printed].name
+            if name not in self.done and not all_of_them:
+                return
+            self.printed += 1
+            if name not in self.done:
+                continue
+            row, text = self.done[name]
+            if row["status"] == "passed":
+                print("== %s: passed (%g s) %s" % (name, row["seconds"], row["detail"]), flush=True)
+                continue
+            print("== %s: FAILED with %d (%g s) %s" %
+                  (name, row["exit_code"], row["seconds"], row["detail"]))
+            print("\n".join(text.rstrip("\n").split("\n")[-TAIL:]), flush=True)
+
+    def stop(self, why):
+        with self.lock:
+            if self.stopped:
+                return
+            self.stopped = why
+            for process in self.running:
+                try:
+                    os.killpg(process.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+
+    def run_all(self):
+        for step in (s for s in self.order if s.alone):
+            self.run(step)
+        # The long ones first; the order of the list where they cost the same.
+        waiting = sorted((s for s in self.order if not s.alone), key=lambda s: -s.cost)
+
+        def work():
+            while True:
+                with self.lock:
+                    if not waiting or self.stopped:
+                        return
+                    step = waiting.pop(0)
+                self.run(step)
+
+        threads = [threading.Thread(target=work) for _ in range(self.args.jobs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with self.lock:
+            self.print_finished(all_of_them=True)
+
+
+def main():
+    args = parse()
+    listed = all_steps(args.quick)
+    chosen = [s for s in listed if args.steps.search(s.name)]
+    if not chosen:
+        usage("--steps %s: no step of that name; --list prints them" % args.steps.pattern)
+    if args.list:
+        print("\n".join(s.name for s in chosen))
+        return 0
+    card = query("name")
+    if not card:
+        print("ci/gpu.sh: no GPU on this machine", file=sys.stderr)
+        return 5
+    args.build, args.out = os.path.abspath(args.build), os.path.abspath(args.out)
+    if not os.path.exists(os.path.join(args.build, "ember")):
+        make_build(args.build)
+    header = {"schema": SCHEMA, "card": card, "driver": query("driver_version"),
+              "commit": commit_of(args.build), "quick": args.quick}
+    results = Results(args.out, header, [s.name for s in listed])
+    if args.append:
+        results.append_to_file()
+    if args.missing:
+        chosen = [s for s in chosen
+                  if results.rows.get(s.name, {}).get("status") != "passed"]
+    with tempfile.TemporaryDirectory(prefix="ember-gpu-") as logs:
+        runner = Runner(args, results, chosen, logs)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda n, _: threading.Thread(
+                target=runner.stop, args=("signal %d" % n,)).start())
+        if args.limit > 0:
+            timer = threading.Timer(args.limit, runner.stop, args=("--limit %g" % args.limit,))
+            timer.daemon = True
+            timer.start()
+        runner.run_all()
+    complete = results.write()
+    if runner.stopped:
+        print("stopped by %s: %d of %d steps not run" %
+              (runner.stopped, len(chosen) - len(runner.done), len(chosen)))
+    print("%d of %d steps on %s, %d failed%s; %s" %
+          (len(results.rows), len(listed), card, results.failed(),
+           "" if complete else " (not complete)", args.out))
+    return 1 if results.failed() else 3 if runner.stopped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
