@@ -30,7 +30,7 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/kernels ${CMAKE_SOURCE_DIR}/engine
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ember
         FILES_MATCHING PATTERN "*.h"
         PATTERN "*_cases.h" EXCLUDE
-        PATTERN "testing.h" EXCLUDE
+        PATTERN "*testing.h" EXCLUDE
         PATTERN "bad_files" EXCLUDE
         PATTERN "cli" EXCLUDE)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -11,17 +11,10 @@
 #include "engine/backend/forwarding_backend.h"
 #include "engine/runtime/decode_testing.h"
 #include "kernels/base/error.h"
+#include "kernels/common/cuda_testing.h"
 
 namespace ember {
 namespace {
-
-#define EMBER_NEEDS_CUDA()               \
-  do {                                   \
-    std::string why;                     \
-    if (cuda_devices(&why).empty()) {    \
-      GTEST_SKIP() << "no GPU: " << why; \
-    }                                    \
-  } while (false)
 
 const DeviceId kGpu{DeviceKind::kCuda, 0};
 constexpr int kSteps = 220;

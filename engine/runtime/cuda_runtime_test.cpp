@@ -9,17 +9,10 @@
 
 #include "engine/backend/forwarding_backend.h"
 #include "engine/runtime/runtime.h"
+#include "kernels/common/cuda_testing.h"
 
 namespace ember {
 namespace {
-
-#define EMBER_NEEDS_CUDA()               \
-  do {                                   \
-    std::string why;                     \
-    if (cuda_devices(&why).empty()) {    \
-      GTEST_SKIP() << "no GPU: " << why; \
-    }                                    \
-  } while (false)
 
 const DeviceId kCpu{};
 const DeviceId kGpu{DeviceKind::kCuda, 0};

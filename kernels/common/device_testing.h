@@ -10,21 +10,10 @@
 #include <vector>
 
 #include "kernels/base/cuda_memory.h"
+#include "kernels/common/cuda_testing.h"
 #include "kernels/common/testing.h"
 
 namespace ember::k::testing {
-
-inline bool cuda_missing(std::string* why) {
-  return cuda_devices(why).empty();
-}
-
-#define EMBER_NEEDS_CUDA()               \
-  do {                                   \
-    std::string why;                     \
-    if (cuda_missing(&why)) {            \
-      GTEST_SKIP() << "no GPU: " << why; \
-    }                                    \
-  } while (false)
 
 inline OwnedStream& test_stream() {
   static OwnedStream* stream =
