@@ -36,5 +36,7 @@ Cost cost(const QkNormRopeParams& p);
 void qk_norm_rope_cpu(const QkNormRopeParams& p);
 void qk_norm_rope_cuda(const QkNormRopeParams& p,
                        Stream stream);  // asynchronous; built without CUDA: kUnsupported
+// The plain form: fp64, rounded once. Judges every other implementation.
+void qk_norm_rope_oracle(const QkNormRopeParams& p);
 
 }  // namespace ember::k

@@ -22,6 +22,8 @@ struct QkNormRopeCase {
 inline const std::vector<Impl<QkNormRopeParams>>& qk_norm_rope_impls() {
   static const std::vector<Impl<QkNormRopeParams>> impls = {
       {"cpu", DeviceKind::kCpu, [](const QkNormRopeParams& p, Stream) { qk_norm_rope_cpu(p); }},
+      {"oracle", DeviceKind::kCpu,
+       [](const QkNormRopeParams& p, Stream) { qk_norm_rope_oracle(p); }},
   };
   return impls;
 }

@@ -24,5 +24,7 @@ Cost cost(const RmsNormParams& p);
 void rmsnorm_cpu(const RmsNormParams& p);
 void rmsnorm_cuda(const RmsNormParams& p,
                   Stream stream);  // asynchronous; built without CUDA: kUnsupported
+// The plain form: fp64, rounded once. Judges every other implementation.
+void rmsnorm_oracle(const RmsNormParams& p);
 
 }  // namespace ember::k

@@ -22,6 +22,7 @@ struct RmsNormCase {
 inline const std::vector<Impl<RmsNormParams>>& rmsnorm_impls() {
   static const std::vector<Impl<RmsNormParams>> impls = {
       {"cpu", DeviceKind::kCpu, [](const RmsNormParams& p, Stream) { rmsnorm_cpu(p); }},
+      {"oracle", DeviceKind::kCpu, [](const RmsNormParams& p, Stream) { rmsnorm_oracle(p); }},
   };
   return impls;
 }

@@ -23,5 +23,7 @@ Cost cost(const SwigluParams& p);
 void swiglu_cpu(const SwigluParams& p);
 void swiglu_cuda(const SwigluParams& p,
                  Stream stream);  // asynchronous; built without CUDA: kUnsupported
+// The plain form: fp64, rounded once. Judges every other implementation.
+void swiglu_oracle(const SwigluParams& p);
 
 }  // namespace ember::k

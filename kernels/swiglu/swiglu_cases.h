@@ -23,6 +23,7 @@ struct SwigluCase {
 inline const std::vector<Impl<SwigluParams>>& swiglu_impls() {
   static const std::vector<Impl<SwigluParams>> impls = {
       {"cpu", DeviceKind::kCpu, [](const SwigluParams& p, Stream) { swiglu_cpu(p); }},
+      {"oracle", DeviceKind::kCpu, [](const SwigluParams& p, Stream) { swiglu_oracle(p); }},
   };
   return impls;
 }

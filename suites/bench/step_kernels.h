@@ -31,8 +31,8 @@ class StepKernel {
   virtual ~StepKernel() = default;
   virtual Cost cost() const = 0;
   virtual void run(int64_t copy, Stream stream) = 0;
-  // Compares the output of a run on copy 0 with the op's oracle, or its CPU form where that is the
-  // oracle (rows and columns chosen so that it ends soon). Empty when it agrees.
+  // Compares the output of a run on copy 0 with the op's oracle (rows and columns chosen so that it
+  // ends soon). Empty when it agrees.
   virtual std::string verify(Meter& meter) = 0;
   int64_t copies = 1;
 };
