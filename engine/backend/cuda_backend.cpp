@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/backend/cuda_backend.h"
 
-#include <algorithm>
 #include <deque>
 #include <memory>
-#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "engine/backend/graph_cache.h"
 #include "engine/backend/pinned_staging.h"
 #include "kernels/base/buffer.h"
-#include "kernels/base/cuda_graph.h"
 #include "kernels/base/cuda_memory.h"
 #include "kernels/base/profile.h"
 #include "kernels/copy/copy.h"
@@ -24,6 +22,7 @@ constexpr int64_t kAlign = 256;  // of weights
 // Kernels of ours and of the library, loaded at first use, recorded graphs, and what the driver
 // rounds allocations up to. An estimate: a test holds it against what a run really takes.
 constexpr int64_t kCodeBytes = int64_t{160} << 20;
+constexpr size_t kMaxGraphs = 8;
 constexpr int kHopper = 9;  // compute capability from which kernels of a stream may overlap
 
 const CudaDeviceInfo device_info(DeviceId device) {
@@ -33,24 +32,6 @@ const CudaDeviceInfo device_info(DeviceId device) {
     }
   }
   fail(ErrorKind::kNoDevice, "CUDA device ", device.index, " cannot be used");
-}
-
-// What a recorded step depends on besides its position: the memory it works in.
-using GraphKey = std::tuple<const void*, const void*, int64_t, const void*, const void*,
-                            const void*, const void*, int>;
-enum GraphKind { kStageGraph, kHeadGraph, kGreedyGraph, kSampledGraph };
-
-GraphKey graph_key(const StageArgs& a, GraphKind kind, int64_t first_row,
-                   const TokenArgs* token = nullptr) {
-  const bool layers = !a.weights.layers.empty();
-  return {layers ? a.cache.k(0).data : nullptr,
-          a.work.x.data,
-          a.cache.capacity() * 2 + first_row,
-          a.rope.cos.data,
-          a.weights.layers.data(),
-          token != nullptr ? token->id.data : nullptr,
-          token != nullptr ? token->ring.data : nullptr,
-          kind};
 }
 
 class CudaBackend : public IBackend {
@@ -168,7 +149,8 @@ class CudaBackend : public IBackend {
       return;
     }
     set_position(a.pos);
-    replay(graph_key(a, kStageGraph, 0), [&] { IBackend::run_stage(a); });
+    graphs_.replay(graph_key(a, GraphKind::kStage, 0), stream_.get(),
+                   [&] { IBackend::run_stage(a); });
   }
 
   void run_head(const StageArgs& a, int64_t first_row, int64_t rows) override {
@@ -176,15 +158,16 @@ class CudaBackend : public IBackend {
       IBackend::run_head(a, first_row, rows);
       return;
     }
-    replay(graph_key(a, kHeadGraph, first_row), [&] { IBackend::run_head(a, first_row, rows); });
+    graphs_.replay(graph_key(a, GraphKind::kHead, first_row), stream_.get(),
+                   [&] { IBackend::run_head(a, first_row, rows); });
   }
 
   // The whole step is one graph. It ends by moving the position on, so that the next step at the
   // next position needs nothing from the host but its launch.
   void run_token(const StageArgs& a, const TokenArgs& t) override {
     set_position(a.pos);
-    const GraphKind kind = t.greedy ? kGreedyGraph : kSampledGraph;
-    const bool recorded = replay(graph_key(a, kind, 0, a.last ? &t : nullptr), [&] {
+    const GraphKey key = graph_key(a, GraphKind::kToken, 0, a.last ? &t : nullptr);
+    const bool recorded = graphs_.replay(key, stream_.get(), [&] {
       IBackend::run_stage(a);
       if (a.last) {
         IBackend::run_head(a, 0, 1);
@@ -199,7 +182,7 @@ class CudaBackend : public IBackend {
   // one recording serves every position.
   template <class P>
   P positioned(P p) const {
-    if (recording_) {
+    if (graphs_.recording()) {
       p.pos_device = reinterpret_cast<int32_t*>(position_.data());
       p.pos = 0;
     }
@@ -216,36 +199,8 @@ class CudaBackend : public IBackend {
 
   Stream stream() const {
     Stream s = stream_.get();
-    s.overlap = recording_ && info_.cc_major >= kHopper;
+    s.overlap = graphs_.recording() && info_.cc_major >= kHopper;
     return s;
-  }
-
-  // The first time under a key runs the work as it is, so that kernels are loaded and scratch has
-  // its size; the second time records it. False the first time.
-  bool replay(const GraphKey& key, const std::function<void()>& work) {
-    auto found = std::find_if(graphs_.begin(), graphs_.end(),
-                              [&](const Recorded& r) { return r.key == key; });
-    if (found == graphs_.end()) {
-      work();
-      if (graphs_.size() >= kMaxGraphs) {
-        ember::synchronize(stream_.get());
-        graphs_.pop_front();
-      }
-      graphs_.push_back({key, nullptr});
-      return false;
-    }
-    if (found->graph == nullptr) {
-      recording_ = true;
-      try {
-        found->graph = std::make_unique<CudaGraph>(stream_.get(), work);
-      } catch (...) {
-        recording_ = false;
-        throw;
-      }
-      recording_ = false;
-    }
-    found->graph->launch(stream_.get());
-    return true;
   }
 
   static int64_t align(int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
@@ -293,12 +248,6 @@ class CudaBackend : public IBackend {
         });
   }
 
-  static constexpr size_t kMaxGraphs = 8;
-  struct Recorded {
-    GraphKey key;
-    std::unique_ptr<CudaGraph> graph;  // null until the work has run once
-  };
-
   DeviceId device_;
   DType dtype_;
   CudaDeviceInfo info_;
@@ -310,8 +259,7 @@ class CudaBackend : public IBackend {
   std::deque<Buffer> placed_;
   Buffer* arena_ = nullptr;  // of placed_
   int64_t arena_used_ = 0;
-  std::deque<Recorded> graphs_;
-  bool recording_ = false;
+  GraphCache graphs_{kMaxGraphs};
 };
 
 }  // namespace
