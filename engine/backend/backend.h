@@ -107,10 +107,13 @@ class IBackend {
   // Composite ops. The default bodies compose primitives (decoder.cpp): a backend may replace them
   // by something faster, and is judged against the default.
   virtual void run_layer(const StageArgs& args, int64_t layer);  // layer counts within the stage
+  // The part of a layer that knows sequences: from work.qkv to work.attn, with the keys and values
+  // of the rows written to their caches.
+  virtual void attend(const StageArgs& args, int64_t layer);
   virtual void run_stage(const StageArgs& args);
   virtual void run_head(const StageArgs& args, int64_t first_row, int64_t rows);
-  // One step of decoding, args.tokens == 1: run_stage, and on the last stage run_head and the
-  // choice of the next token, which stays on the device. Never waits.
+  // One step of decoding, one token of each sequence: run_stage, and on the last stage run_head and
+  // the choice of the next tokens, which stay on the device. Never waits.
   virtual void run_token(const StageArgs& args, const TokenArgs& token);
 
   // Called by the default bodies after each step; decorators override both.
@@ -118,6 +121,8 @@ class IBackend {
   virtual void tap(const TapPoint&, const TensorView&) {}
 
  protected:
+  // Shows a tensor whose rows are those of the pass, sequence by sequence, where someone looks.
+  void show(const StageArgs& args, Tap tap, int64_t layer, const TensorView& rows);
   // What run_token adds to run_stage and run_head.
   void choose_token(const StageArgs& args, const TokenArgs& token);
 };

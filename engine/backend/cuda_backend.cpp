@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/backend/cuda_backend.h"
 
+#include <algorithm>
+#include <array>
 #include <deque>
 #include <memory>
 #include <utility>
@@ -42,7 +44,7 @@ class CudaBackend : public IBackend {
         info_(device_info(device)),
         stream_(device),
         staging_(device, kSlotBytes, kSlots),
-        position_(sizeof(int32_t), Buffer::Fill::kZero, device, "position") {}
+        positions_(kMaxBatch * sizeof(int32_t), Buffer::Fill::kZero, device, "positions") {}
 
   ~CudaBackend() override { graphs_.clear(); }
 
@@ -165,6 +167,10 @@ class CudaBackend : public IBackend {
   // The whole step is one graph. It ends by moving the position on, so that the next step at the
   // next position needs nothing from the host but its launch.
   void run_token(const StageArgs& a, const TokenArgs& t) override {
+    if (a.batch != nullptr) {
+      run_batch(a, t);
+      return;
+    }
     set_position(a.pos);
     const GraphKey key = graph_key(a, GraphKind::kToken, 0, a.last ? &t : nullptr);
     const bool recorded = graphs_.replay(key, stream_.get(), [&] {
@@ -174,26 +180,56 @@ class CudaBackend : public IBackend {
       }
       choose_token(a, t);
     });
-    position_value_ += recorded ? 1 : 0;
+    position_values_[0] += recorded ? 1 : 0;
   }
 
  private:
+  // run_token of several sequences: their positions lie in device memory from the start.
+  void run_batch(const StageArgs& a, const TokenArgs& t) {
+    std::vector<SequenceArgs> batch = *a.batch;
+    std::vector<int64_t> at;
+    for (SequenceArgs& s : batch) {
+      s.pos_device = positions() + at.size();
+      at.push_back(s.pos);
+    }
+    set_positions(at);
+    StageArgs step = a;
+    step.batch = &batch;
+    graphs_.replay(graph_key(a, GraphKind::kToken, 0, a.last ? &t : nullptr), stream_.get(), [&] {
+      IBackend::run_stage(step);
+      if (a.last) {
+        IBackend::run_head(step, 0, a.tokens);
+      }
+      choose_token(step, t);
+    });
+    for (size_t i = 0; i < batch.size(); ++i) {
+      ++position_values_[i];
+    }
+  }
+
   // Outside a recording the position comes from the host; inside, it lies in device memory, so that
   // one recording serves every position.
   template <class P>
   P positioned(P p) const {
-    if (graphs_.recording()) {
-      p.pos_device = reinterpret_cast<int32_t*>(position_.data());
+    if (graphs_.recording() && p.pos_device == nullptr) {
+      p.pos_device = positions();
       p.pos = 0;
     }
     return p;
   }
 
+  int32_t* positions() const { return reinterpret_cast<int32_t*>(positions_.data()); }
+
+  void set_positions(const std::vector<int64_t>& at) {
+    if (!std::equal(at.begin(), at.end(), position_values_.begin())) {
+      std::copy(at.begin(), at.end(), position_values_.begin());
+      upload(positions_.view(DType::kI32, {static_cast<int64_t>(at.size())}),
+             position_values_.data());
+    }
+  }
   void set_position(int64_t pos) {
-    if (position_value_ != pos) {
-      const int32_t value = static_cast<int32_t>(pos);
-      upload(position_.view(DType::kI32, {1}), &value);
-      position_value_ = pos;
+    if (position_values_[0] != pos) {
+      set_positions({pos});
     }
   }
 
@@ -253,8 +289,8 @@ class CudaBackend : public IBackend {
   CudaDeviceInfo info_;
   OwnedStream stream_;
   PinnedStaging staging_;
-  Buffer position_;
-  int64_t position_value_ = 0;  // that the work enqueued so far leaves in position_
+  Buffer positions_;                                     // (kMaxBatch) I32
+  std::array<int32_t, kMaxBatch> position_values_ = {};  // that the work enqueued leaves in them
   Buffer converting_;
   std::deque<Buffer> placed_;
   Buffer* arena_ = nullptr;  // of placed_

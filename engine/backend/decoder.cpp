@@ -22,68 +22,92 @@ void apply(IBackend& b, const TensorView& y, const TensorView& x, const Linear& 
 
 }  // namespace
 
+void IBackend::show(const StageArgs& a, Tap at, int64_t layer, const TensorView& rows) {
+  if (a.watch == nullptr && !wants_taps()) {
+    return;
+  }
+  const int64_t each = rows.shape[0] / a.sequences();
+  for (int64_t i = 0; i < a.sequences(); ++i) {
+    const TapPoint point{at, layer, a.sequence(i).pos};
+    if (a.watch != nullptr) {
+      (*a.watch)(point, rows.rows(i * each, each));
+    } else {
+      tap(point, rows.rows(i * each, each));
+    }
+  }
+}
+
+void IBackend::attend(const StageArgs& a, int64_t layer) {
+  const ModelShape& m = a.config.shape;
+  const LayerWeights& w = a.weights.layers[layer];
+  const int64_t index = a.weights.first_layer + layer, n = a.rows_each();
+  for (int64_t i = 0; i < a.sequences(); ++i) {
+    const SequenceArgs s = a.sequence(i);
+    const TensorView qkv = a.work.qkv.rows(i * n, n), q = a.work.q.rows(i * n, n);
+    k::QkNormRopeParams rope;
+    rope.q = qkv.cols(0, m.q_dim());
+    rope.k = qkv.cols(m.q_dim(), m.kv_dim());
+    rope.v = qkv.cols(m.q_dim() + m.kv_dim(), m.kv_dim());
+    rope.q_norm = w.q_norm;
+    rope.k_norm = w.k_norm;
+    rope.eps = static_cast<float>(a.config.rms_eps);
+    rope.cos = a.rope.cos;
+    rope.sin = a.rope.sin;
+    rope.pos = s.host_pos();
+    rope.pos_device = s.pos_device;
+    rope.q_out = q;
+    rope.k_cache = s.cache->k(layer);
+    rope.v_cache = s.cache->v(layer);
+    qk_norm_rope(rope);
+    const auto tap_at = [&](Tap at, const TensorView& v) {
+      if (a.watch != nullptr) {
+        (*a.watch)({at, index, s.pos}, v);
+      } else if (wants_taps()) {
+        tap({at, index, s.pos}, v);
+      }
+    };
+    tap_at(Tap::kQRope, q);
+    tap_at(Tap::kKRope, rope.k_cache.plane_rows(s.pos, n));
+    k::AttentionParams attend;
+    attend.o = a.work.attn.rows(i * n, n);
+    attend.q = q;
+    attend.k_cache = rope.k_cache;
+    attend.v_cache = rope.v_cache;
+    attend.pos = s.host_pos();
+    attend.pos_device = s.pos_device;
+    attend.scale = 1.0f / std::sqrt(static_cast<float>(m.E));
+    attention(attend);
+    tap_at(Tap::kAttention, attend.o);
+  }
+}
+
 void IBackend::run_layer(const StageArgs& a, int64_t layer) {
   const ProfileRange range(RangeKind::kLayer, a.weights.first_layer + layer);
   const ModelShape& m = a.config.shape;
   const LayerWeights& w = a.weights.layers[layer];
   const int64_t t = a.tokens;
   const float eps = static_cast<float>(a.config.rms_eps);
-  const float scale = 1.0f / std::sqrt(static_cast<float>(m.E));
-  const auto tap_at = [&](Tap tap, const TensorView& v) {
-    if (a.watch != nullptr) {
-      (*a.watch)({tap, a.weights.first_layer + layer, a.pos}, v);
-    } else if (wants_taps()) {
-      this->tap({tap, a.weights.first_layer + layer, a.pos}, v);
-    }
+  const auto tap_at = [&](Tap at, const TensorView& v) {
+    show(a, at, a.weights.first_layer + layer, v);
   };
 
   const TensorView x = a.work.x.rows(0, t);
   const TensorView normed = a.work.normed.rows(0, t);
   const TensorView qkv = a.work.qkv.rows(0, t);
-  const TensorView q_raw = qkv.cols(0, m.q_dim());
-  const TensorView k_raw = qkv.cols(m.q_dim(), m.kv_dim());
-  const TensorView v_raw = qkv.cols(m.q_dim() + m.kv_dim(), m.kv_dim());
-  const TensorView q = a.work.q.rows(0, t);
   const TensorView attn = a.work.attn.rows(0, t);
   const TensorView gate_up = a.work.gate_up.rows(0, t);
   const TensorView gate = gate_up.cols(0, m.F);
   const TensorView up = gate_up.cols(m.F, m.F);
   const TensorView act = a.work.act.rows(0, t);
-  const TensorView k_cache = a.cache.k(layer);
-  const TensorView v_cache = a.cache.v(layer);
 
   // Attention: x += O(attention(rope(norm(q)), rope(norm(k)), v))
   rmsnorm({normed, x, w.input_norm, eps});
   tap_at(Tap::kAttnNorm, normed);
   apply(*this, qkv, normed, w.qkv);
-  tap_at(Tap::kQProj, q_raw);
-  tap_at(Tap::kKProj, k_raw);
-  tap_at(Tap::kVProj, v_raw);
-  k::QkNormRopeParams rope;
-  rope.q = q_raw;
-  rope.k = k_raw;
-  rope.v = v_raw;
-  rope.q_norm = w.q_norm;
-  rope.k_norm = w.k_norm;
-  rope.eps = eps;
-  rope.cos = a.rope.cos;
-  rope.sin = a.rope.sin;
-  rope.pos = a.pos;
-  rope.q_out = q;
-  rope.k_cache = k_cache;
-  rope.v_cache = v_cache;
-  qk_norm_rope(rope);
-  tap_at(Tap::kQRope, q);
-  tap_at(Tap::kKRope, k_cache.plane_rows(a.pos, t));
-  k::AttentionParams attend;
-  attend.o = attn;
-  attend.q = q;
-  attend.k_cache = k_cache;
-  attend.v_cache = v_cache;
-  attend.pos = a.pos;
-  attend.scale = scale;
-  attention(attend);
-  tap_at(Tap::kAttention, attn);
+  tap_at(Tap::kQProj, qkv.cols(0, m.q_dim()));
+  tap_at(Tap::kKProj, qkv.cols(m.q_dim(), m.kv_dim()));
+  tap_at(Tap::kVProj, qkv.cols(m.q_dim() + m.kv_dim(), m.kv_dim()));
+  attend(a, layer);
   apply(*this, x, attn, w.o, /*accumulate=*/true);
   tap_at(Tap::kAttnResidual, x);
 
@@ -106,8 +130,8 @@ void IBackend::run_stage(const StageArgs& a) {
     TensorView ids = a.work.ids;
     ids.shape = Shape{a.tokens};
     embed({x, ids, a.weights.embedding});
-    if (a.watch == nullptr && wants_taps()) {
-      tap({Tap::kEmbedding, -1, a.pos}, x);
+    if (a.watch == nullptr) {
+      show(a, Tap::kEmbedding, -1, x);
     }
   }
   for (int64_t layer = 0; layer < static_cast<int64_t>(a.weights.layers.size()); ++layer) {
@@ -123,36 +147,57 @@ void IBackend::run_head(const StageArgs& a, int64_t first_row, int64_t rows) {
            static_cast<float>(a.config.rms_eps)});
   apply(*this, logits, normed, a.weights.head);
   if (wants_taps()) {
-    tap({Tap::kFinalNorm, -1, a.pos + first_row}, normed);
-    tap({Tap::kLogits, -1, a.pos + first_row}, logits);
+    for (int64_t i = 0; i < a.sequences(); ++i) {
+      const int64_t n = rows / a.sequences(), pos = a.sequence(i).pos + first_row;
+      tap({Tap::kFinalNorm, -1, pos}, normed.rows(i * n, n));
+      tap({Tap::kLogits, -1, pos}, logits.rows(i * n, n));
+    }
   }
 }
 
 void IBackend::run_token(const StageArgs& a, const TokenArgs& t) {
-  EMBER_CHECK(a.tokens == 1, "a step of ", a.tokens, " tokens");
+  EMBER_CHECK(a.rows_each() == 1 && a.tokens <= kMaxBatch, "a step of ", a.tokens, " tokens");
   run_stage(a);
   if (a.last) {
-    run_head(a, 0, 1);
+    run_head(a, 0, a.tokens);
   }
   choose_token(a, t);
 }
 
 void IBackend::choose_token(const StageArgs& a, const TokenArgs& t) {
-  k::AdvanceParams end;
-  end.pos = a.pos;
-  end.device = device();
-  if (a.last) {
+  const int64_t count = a.sequences();
+  const auto element = [](TensorView v, int64_t i, int64_t words) {
+    v.data = static_cast<std::byte*>(v.data) + i * words * dtype_bytes(v.dtype);
+    v.shape = Shape{words};
+    v.row_stride = words;
+    return v;
+  };
+  for (int64_t i = 0; a.last && i < count; ++i) {
+    const SequenceArgs s = a.sequence(i);
     k::SampleParams p;
-    p.id = t.id;
-    p.x = a.work.logits.rows(0, 1);
-    p.settings = t.settings;
-    p.greedy = t.greedy;
-    p.pos = a.pos;
+    p.id = element(t.id, i, 1);
+    p.x = a.work.logits.rows(i, 1);
+    p.settings = element(t.settings, i, k::kSampleSettingsWords);
+    p.greedy = t.is_greedy(i);
+    p.pos = s.host_pos();
+    p.pos_device = s.pos_device;
     sample(p);
-    end.id = t.id;
-    end.ring = t.ring;
   }
-  advance(end);
+  // Positions on the device move all at once; others are values, one a call.
+  const bool together = a.sequence(0).pos_device != nullptr;
+  for (int64_t i = 0; i < (together ? 1 : count); ++i) {
+    const SequenceArgs s = a.sequence(i);
+    k::AdvanceParams end;
+    end.pos = s.host_pos();
+    end.pos_device = s.pos_device;
+    end.device = device();
+    end.count = together ? count : 1;
+    if (a.last) {
+      end.id = element(t.id, i, end.count);
+      end.ring = t.ring.rows(i, end.count);
+    }
+    advance(end);
+  }
 }
 
 }  // namespace ember

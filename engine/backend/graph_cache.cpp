@@ -21,8 +21,13 @@ GraphKey graph_key(const StageArgs& a, GraphKind kind, int64_t first_row, const 
                   word(a.weights.layers.data()),
                   word(layers ? a.cache.k(0).data : nullptr),
                   static_cast<uint64_t>(a.cache.capacity())};
+  for (int64_t i = 1; i < a.sequences(); ++i) {
+    const KvCache& cache = *a.sequence(i).cache;
+    key.push_back(word(layers ? cache.k(0).data : nullptr));
+    key.push_back(static_cast<uint64_t>(cache.capacity()));
+  }
   if (token != nullptr) {
-    key.insert(key.end(), {token->greedy ? 1u : 0u, word(token->id.data), word(token->ring.data)});
+    key.insert(key.end(), {token->greedy, word(token->id.data), word(token->ring.data)});
   }
   return key;
 }

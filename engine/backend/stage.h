@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "engine/model/config.h"
 #include "engine/model/kv_cache.h"
@@ -45,6 +46,21 @@ struct RopeTable {
   static int64_t bytes(const ModelShape& shape, int64_t capacity);
 };
 
+// The most sequences that one step can take a token of.
+inline constexpr int64_t kMaxBatch = 16;
+
+// One sequence of a pass.
+struct SequenceArgs {
+  const KvCache* cache;
+  int64_t pos;  // of its first token
+  // Set by a backend that keeps the positions of a step in its own memory, where those of the
+  // sequences follow one another; it holds then, and the step moves it on.
+  int32_t* pos_device = nullptr;
+
+  int64_t host_pos() const { return pos_device != nullptr ? 0 : pos; }
+};
+
+// T tokens of one sequence, or with `batch` one token of each of several.
 struct StageArgs {
   const ModelConfig& config;
   const StageWeights& weights;
@@ -57,14 +73,26 @@ struct StageArgs {
   // When set, sees the intermediates in the taps' place: a pass of the runtime's own, which
   // decorators are not shown.
   const std::function<void(const TapPoint&, const TensorView&)>* watch = nullptr;
+  // Set: row i of the workspace is the token of sequence i; `tokens` is their number, at most
+  // kMaxBatch, and pos and cache are those of the first.
+  const std::vector<SequenceArgs>* batch = nullptr;
+
+  int64_t sequences() const { return batch != nullptr ? tokens : 1; }
+  int64_t rows_each() const { return batch != nullptr ? 1 : tokens; }
+  SequenceArgs sequence(int64_t i) const {
+    return batch != nullptr ? (*batch)[i] : SequenceArgs{&cache, pos};
+  }
 };
 
-// The choice at the end of a step, on the last stage; other stages leave all of it unread.
+// The choices at the end of a step of B sequences, on the last stage; other stages leave all of it
+// unread.
 struct TokenArgs {
-  bool greedy;
-  TensorView settings;  // k::SampleSettings in the device's memory
-  TensorView id;        // (1) I32 in the device's memory: the token chosen
-  TensorView ring;      // (R) I32 in host memory, pinned for a CUDA device: entry pos % R as well
+  uint32_t greedy;      // bit i: sequence i takes the largest logit
+  TensorView settings;  // (B, k::kSampleSettingsWords) I32: k::SampleSettings in device memory
+  TensorView id;        // (B) I32 in the device's memory: the tokens chosen
+  TensorView ring;  // (B, R) I32 in host memory, pinned for a CUDA device: entry pos % R as well
+
+  bool is_greedy(int64_t i) const { return greedy >> i & 1; }
 };
 
 }  // namespace ember

@@ -43,16 +43,22 @@ struct Continued {
     ids.push_back(sampler.sample(logits.as<float>(), {ids, 0}));
   }
 
-  std::unique_ptr<DecodeStream> stream(int64_t max_tokens = -1) {
+  DecodeSequence sequence(int64_t max_tokens = -1) {
     DecodeParams params;
     params.greedy = sampler.params().is_greedy();
     params.settings = *sampler.device_settings(session->length());
     params.max_tokens = max_tokens;
-    return runtime.start_decode(*session, ids.back(), params);
+    return {session.get(), ids.back(), params};
   }
 
-  void step(DecodeStream& stream) {
-    ids.push_back(stream.next());
+  std::unique_ptr<DecodeStream> stream(int64_t max_tokens = -1) {
+    return runtime.start_batch({sequence(max_tokens)});
+  }
+
+  void step(DecodeStream& stream) { take(stream.next()); }
+
+  void take(int32_t id) {
+    ids.push_back(id);
     sampler.count_draw();
   }
 
@@ -66,6 +72,53 @@ struct Continued {
   std::unique_ptr<Session> session;
   Sampler sampler;
   std::vector<int32_t> ids;  // generated
+};
+
+// Sessions that decode together, and what each of them would say alone.
+class Together {
+ public:
+  // Sequence i has a prompt and a capacity of its own and chooses in the way i mod ways.
+  Together(IRuntime& runtime, const std::vector<SamplingParams>& ways, int64_t count,
+           int64_t capacity) {
+    for (int64_t i = 0; i < count; ++i) {
+      std::vector<int32_t> prompt;
+      for (int64_t n = 0; n < 3 + (i * 5) % 11; ++n) {
+        prompt.push_back(static_cast<int32_t>((17 + 31 * i + 7 * n * n) % 250));
+      }
+      all_.push_back(std::make_unique<Continued>(runtime, prompt, ways[i % ways.size()],
+                                                 capacity + 3 * (i % 4)));
+      in_.push_back(all_.back().get());
+    }
+  }
+
+  std::unique_ptr<DecodeStream> stream() {
+    std::vector<DecodeSequence> sequences;
+    for (Continued* c : in_) {
+      sequences.push_back(c->sequence());
+    }
+    return in_[0]->runtime.start_batch(sequences);
+  }
+
+  void step(DecodeStream& stream) {
+    std::vector<int32_t> ids(in_.size());
+    stream.next(ids.data());
+    for (size_t i = 0; i < in_.size(); ++i) {
+      in_[i]->take(ids[i]);
+    }
+  }
+
+  void leave(DecodeStream& stream, int64_t i) {
+    stream.leave(i);
+    in_.erase(in_.begin() + i);
+  }
+
+  int64_t size() const { return static_cast<int64_t>(in_.size()); }
+  Continued& member(int64_t i) { return *in_[i]; }       // of the stream
+  Continued& operator[](int64_t i) { return *all_[i]; }  // of all
+
+ private:
+  std::vector<std::unique_ptr<Continued>> all_;
+  std::vector<Continued*> in_;
 };
 
 }  // namespace ember

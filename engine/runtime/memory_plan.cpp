@@ -30,17 +30,17 @@ StagePlan plan_stage(const DeviceMap& map, size_t index, const Model& model, con
   const ModelShape& m = model.config.shape;
   const StageMap& stage = map.stages[index];
   const IBackend& backend = *r.backends[index];
-  const int64_t chunk = std::min(r.chunk, r.context);
+  const int64_t tokens = std::max(std::min(r.chunk, r.context), r.batch);
   StagePlan p;
   p.stage = stage;
   p.weights = stage_weight_bytes(stage, model.parts[index], m.tied);
-  p.cache = KvCache::bytes(stage.layers, m, r.context, backend.cache_dtype());
-  p.workspace = StageWorkspace::bytes(m, backend.activation_dtype(), chunk, r.logit_rows,
-                                      stage.first, stage.last);
+  p.cache = r.batch * KvCache::bytes(stage.layers, m, r.context, backend.cache_dtype());
+  p.workspace = StageWorkspace::bytes(m, backend.activation_dtype(), tokens,
+                                      std::max(r.logit_rows, r.batch), stage.first, stage.last);
   p.rope = RopeTable::bytes(m, r.context);
   if (index > 0) {
     p.hop = hop_bytes(map.stages[index - 1].device, stage.device,
-                      chunk * m.D * dtype_bytes(DType::kF32));
+                      tokens * m.D * dtype_bytes(DType::kF32));
   }
   p.scratch = backend.stage_memory(m, model.config.dtype);
   return p;
@@ -51,6 +51,7 @@ MemoryPlan plan_at(const Model& model, const DeviceMap& map, const PlanRequest& 
   MemoryPlan plan;
   plan.context = request.context;
   plan.chunk = std::min(request.chunk, request.context);
+  plan.batch = request.batch;
   for (size_t s = 0; s < map.stages.size(); ++s) {
     plan.stages.push_back(plan_stage(map, s, model, request));
     auto device = std::find_if(plan.devices.begin(), plan.devices.end(), [&](const DevicePlan& d) {
@@ -175,7 +176,11 @@ void MemoryPlan::require_fits() const {
 
 std::string MemoryPlan::str() const {
   std::ostringstream out;
-  out << "context " << context << " tokens, prefill chunk " << chunk << " tokens\n";
+  out << "context " << context << " tokens, prefill chunk " << chunk << " tokens";
+  if (batch > 1) {
+    out << ", " << batch << " sessions";
+  }
+  out << "\n";
   char line[200];
   const auto row = [&](auto... columns) {
     std::snprintf(line, sizeof line, "%-6s %-7s %-8s %11s %11s %11s %11s %11s %11s %11s\n",

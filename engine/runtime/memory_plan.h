@@ -15,7 +15,7 @@ namespace ember {
 struct StagePlan {
   StageMap stage;
   int64_t weights = 0;
-  int64_t cache = 0;                // of one session of `context` tokens
+  int64_t cache = 0;                // of `batch` sessions of `context` tokens
   int64_t workspace = 0;            // activations of one chunk, and the logits
   int64_t rope = 0;                 // tables of cos and sin
   int64_t hop = 0;                  // buffers for what the stage before sends
@@ -37,6 +37,7 @@ struct DevicePlan {
 struct MemoryPlan {
   int64_t context = 0;  // tokens of one session
   int64_t chunk = 0;    // tokens of one prefill pass
+  int64_t batch = 1;    // sessions that decode together
   std::vector<StagePlan> stages;
   std::vector<DevicePlan> devices;
   // The longest context that fits at this chunk; 0 when not even the weights fit. Not more than
@@ -57,6 +58,7 @@ struct PlanRequest {
   int64_t context;
   int64_t chunk;
   int64_t logit_rows = 1;
+  int64_t batch = 1;
   bool limited = false;                   // `available` is a limit that was given
   std::vector<const IBackend*> backends;  // one a stage
 };

@@ -1,57 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/runtime/pipeline_decode.h"
 
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "engine/core/log.h"
 #include "engine/runtime/pipeline_runtime.h"
 
 namespace ember {
 namespace {
 
-constexpr int64_t kRing = 8;     // entries; two steps are under way at most
-constexpr int64_t kAhead = 1;    // steps begun before their predecessor's token is known
-constexpr int64_t kSlice = 256;  // bytes, for alignment
+constexpr int64_t kRing = 8;   // entries; two steps are under way at most
+constexpr int64_t kAhead = 1;  // steps begun before their predecessor's token is known
 
-TensorView first_of(TensorView ids) {
-  ids.shape = Shape{1};
-  ids.row_stride = 1;
-  return ids;
-}
-
-[[noreturn]] void fail_choice(int32_t id, int64_t position) {
-  if (id == k::kNothingToSample) {
-    fail(ErrorKind::kWrong, "all logits of position ", position,
-         " are -inf: no token can be chosen");
-  }
-  fail(ErrorKind::kWrong, "the logit of token ", -1 - id, " at position ", position,
-       " is NaN or infinite: the forward pass overflowed or the weights hold NaN or infinity");
+// The first n of a view of rank 1 or 2.
+TensorView first_of(TensorView v, int64_t n) {
+  EMBER_CHECK(n <= v.shape[0], "the first ", n, " of ", v.shape.str());
+  v.shape = v.shape.rank() == 1 ? Shape{n} : Shape{n, v.shape[1]};
+  v.row_stride = v.shape.last();
+  return v;
 }
 
 }  // namespace
 
-std::unique_ptr<DecodeStream> PipelineRuntime::start_decode(Session& session, int32_t first_id,
-                                                            const DecodeParams& params) {
+std::unique_ptr<DecodeStream> PipelineRuntime::start_batch(
+    const std::vector<DecodeSequence>& sequences) {
+  const auto count = static_cast<int64_t>(sequences.size());
+  if (count < 1 || count > batch_) {
+    fail(ErrorKind::kUsage, "a decode step of ", count,
+         " sessions: this runtime was made for up to ", batch_, "; raise the batch");
+  }
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      EMBER_CHECK(sequences[i].session != sequences[j].session, "sequences ", j, " and ", i,
+                  " of a batch are one session");
+    }
+  }
   if (loop_ == nullptr) {
     make_loop();
   }
-  return std::make_unique<PipelineDecode>(*this, session, first_id, params);
+  return std::make_unique<PipelineDecode>(*this, sequences);
 }
 
 void PipelineRuntime::make_loop() {
   auto loop = std::make_unique<TokenLoop>();
   Stage &first = stages_.front(), &last = stages_.back();
   const DeviceId device = last.backend->device();
-  loop->memory = last.backend->allocate(2 * kSlice);
+  const int64_t id_bytes = dtype_bytes(DType::kI32), words = k::kSampleSettingsWords;
+  loop->memory = last.backend->allocate(batch_ * (words + 1) * id_bytes);
   auto* memory = static_cast<std::byte*>(loop->memory.get());
-  loop->settings = TensorView(memory, DType::kI32, {k::kSampleSettingsWords}, device);
-  loop->id = first_of(first.work.ids);
+  loop->settings = TensorView(memory, DType::kI32, {batch_, words}, device);
+  loop->id = first_of(first.work.ids, batch_);
   if (stages_.size() > 1) {
-    loop->id = TensorView(memory + kSlice, DType::kI32, {1}, device);
+    loop->id = TensorView(memory + loop->settings.bytes(), DType::kI32, {batch_}, device);
     loop->hop = make_hop(*last.backend, *first.backend, loop->id.bytes(), hop_path_);
   }
-  const int64_t ring_bytes = kRing * dtype_bytes(DType::kI32);
+  const int64_t ring_bytes = batch_ * kRing * id_bytes;
   loop->ring_memory = device.kind == DeviceKind::kCuda
                           ? Buffer::pinned(ring_bytes, Buffer::Fill::kNone, "ring of tokens")
                           : Buffer(ring_bytes);
-  loop->ring = loop->ring_memory.view(DType::kI32, {kRing});
+  loop->ring = loop->ring_memory.view(DType::kI32, {batch_, kRing});
   loop->ahead = true;
   for (const Stage& s : stages_) {
     loop->ahead = loop->ahead && s.backend->device().kind == DeviceKind::kCuda;
@@ -66,13 +75,12 @@ void PipelineRuntime::release_loop() {
   }
 }
 
-PipelineDecode::PipelineDecode(PipelineRuntime& runtime, Session& session, int32_t first_id,
-                               const DecodeParams& params)
-    : runtime_(runtime),
-      session_(session),
-      params_(params),
-      base_(session.length()),
-      last_id_(first_id) {
+PipelineDecode::PipelineDecode(PipelineRuntime& runtime,
+                               const std::vector<DecodeSequence>& sequences)
+    : runtime_(runtime) {
+  for (const DecodeSequence& s : sequences) {
+    rows_.push_back({s.session, s.params, s.session->length(), s.first_id});
+  }
   const DeviceId device = runtime_.stages_.back().backend->device();
   for (int i = 0; device.kind == DeviceKind::kCuda && i < 2; ++i) {
     fences_.emplace_back(device);
@@ -85,37 +93,52 @@ PipelineDecode::~PipelineDecode() {
   }
 }
 
-// The id and settings of this stream to the device, where another stream's were, or none.
+// The ids and settings of this stream to the device, where another stream's were, or none.
 void PipelineDecode::take_over() {
   EMBER_CHECK(begun_ == collected_, "a stream with steps under way lost its place");
   runtime_.release_loop();
   TokenLoop& loop = *runtime_.loop_;
-  const int32_t id = ready_.empty() ? last_id_ : ready_.back();
+  std::vector<int32_t> ids;
+  std::vector<k::SampleSettings> settings;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    ids.push_back(ready_.empty() ? rows_[i].last_id : ready_.back()[i]);
+    settings.push_back(rows_[i].params.settings);
+  }
   PipelineRuntime::Stage& first = runtime_.stages_.front();
-  first.backend->upload(first_of(first.work.ids), &id);
-  runtime_.stages_.back().backend->upload(loop.settings, &params_.settings);
+  first.backend->upload(first_of(first.work.ids, size()), ids.data());
+  runtime_.stages_.back().backend->upload(first_of(loop.settings, size()), settings.data());
   loop.owner = this;
 }
 
 void PipelineDecode::begin_step() {
-  const ProfileRange range(RangeKind::kDecodeStep, base_ + begun_);
+  const ProfileRange range(RangeKind::kDecodeStep, rows_[0].base + begun_);
   TokenLoop& loop = *runtime_.loop_;
   std::vector<PipelineRuntime::Stage>& stages = runtime_.stages_;
+  const int64_t n = size();
   if (loop.owner != this) {
     take_over();
   } else if (loop.hop != nullptr) {
-    stages.front().backend->receive(first_of(stages.front().work.ids), loop.id, *loop.hop);
+    stages.front().backend->receive(first_of(stages.front().work.ids, n), first_of(loop.id, n),
+                                    *loop.hop);
   }
-  const TokenArgs token{params_.greedy, loop.settings, loop.id, loop.ring};
+  TokenArgs token{0, first_of(loop.settings, n), first_of(loop.id, n), first_of(loop.ring, n)};
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    token.greedy |= (rows_[i].params.greedy ? 1u : 0u) << i;
+  }
+  std::vector<SequenceArgs> batch(rows_.size());
   for (size_t i = 0; i < stages.size(); ++i) {
     IBackend& backend = *stages[i].backend;
     if (i > 0) {
-      const ProfileRange hop(RangeKind::kHop, stages[i].work.x.rows(0, 1).bytes());
-      backend.receive(stages[i].work.x.rows(0, 1), stages[i - 1].work.x.rows(0, 1),
+      const ProfileRange hop(RangeKind::kHop, stages[i].work.x.rows(0, n).bytes());
+      backend.receive(stages[i].work.x.rows(0, n), stages[i - 1].work.x.rows(0, n),
                       *runtime_.hops_[i - 1]);
     }
-    StageArgs args = runtime_.args(stages[i], session_, i, 1);
-    args.pos = base_ + begun_;
+    for (size_t r = 0; r < rows_.size(); ++r) {
+      batch[r] = {&rows_[r].session->caches_[i], rows_[r].base + begun_};
+    }
+    StageArgs args = runtime_.args(stages[i], *rows_[0].session, i, n);
+    args.pos = batch[0].pos;
+    args.batch = n > 1 ? &batch : nullptr;
     backend.run_token(args, token);
   }
   if (!fences_.empty()) {
@@ -128,7 +151,12 @@ void PipelineDecode::collect_one() {
   if (!fences_.empty()) {
     fences_[collected_ % 2].synchronize();
   }
-  ready_.push_back(runtime_.loop_->ring.as<int32_t>()[(base_ + collected_) % kRing]);
+  const auto* ring = runtime_.loop_->ring.as<int32_t>();
+  std::vector<int32_t> ids;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    ids.push_back(ring[static_cast<int64_t>(i) * kRing + (rows_[i].base + collected_) % kRing]);
+  }
+  ready_.push_back(std::move(ids));
   ++collected_;
 }
 
@@ -139,33 +167,84 @@ void PipelineDecode::collect() {
 }
 
 bool PipelineDecode::may_begin(int64_t step) const {
-  return step == returned_ || (params_.ahead && runtime_.loop_->ahead &&
-                               step <= returned_ + kAhead && base_ + step < session_.capacity() &&
-                               (params_.max_tokens < 0 || step < params_.max_tokens));
+  if (step == returned_) {
+    return true;
+  }
+  if (!runtime_.loop_->ahead || step > returned_ + kAhead) {
+    return false;
+  }
+  return std::all_of(rows_.begin(), rows_.end(), [&](const Row& r) {
+    return r.params.ahead && r.base + step < r.session->capacity() &&
+           (r.params.max_tokens < 0 || step < r.params.max_tokens);
+  });
 }
 
-int32_t PipelineDecode::next() {
-  EMBER_CHECK(session_.length() == base_ + returned_,
-              "the session of a decode stream was changed: it holds ", session_.length(),
-              " tokens, the stream left ", base_ + returned_);
-  if (begun_ == returned_) {
-    runtime_.check_ids(session_, &last_id_, 1);
+void PipelineDecode::check_rows() const {
+  EMBER_CHECK(!rows_.empty(), "a step of a stream that all sequences have left");
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    const Row& r = rows_[i];
+    EMBER_CHECK(r.session->length() == r.base + returned_,
+                "the session of a decode stream was changed: it holds ", r.session->length(),
+                " tokens, the stream left ", r.base + returned_);
+    if (begun_ > returned_) {
+      continue;
+    }
+    try {
+      runtime_.check_ids(*r.session, &r.last_id, 1);
+    } catch (const Error& e) {
+      if (rows_.size() == 1) {
+        throw;
+      }
+      fail(e.kind(), "sequence ", i, " of the batch: ", e.what());
+    }
   }
+}
+
+void PipelineDecode::fail_choice(size_t row, int32_t id) const {
+  const int64_t position = rows_[row].base + returned_ + 1;
+  const std::string who = size() == 1 ? "" : concat("sequence ", row, " of the batch: ");
+  if (id == k::kNothingToSample) {
+    fail(ErrorKind::kWrong, who, "all logits of position ", position,
+         " are -inf: no token can be chosen");
+  }
+  fail(ErrorKind::kWrong, who, "the logit of token ", -1 - id, " at position ", position,
+       " is NaN or infinite: the forward pass overflowed or the weights hold NaN or infinity");
+}
+
+void PipelineDecode::next(int32_t* ids) {
+  check_rows();
   while (may_begin(begun_)) {
     begin_step();
   }
   if (ready_.empty()) {
     collect_one();
   }
-  const int32_t id = ready_.front();
-  if (id < 0) {
-    fail_choice(id, base_ + returned_ + 1);
+  const std::vector<int32_t>& chosen = ready_.front();
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (chosen[i] < 0) {
+      fail_choice(i, chosen[i]);
+    }
+  }
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    rows_[i].session->ids_.push_back(rows_[i].last_id);
+    rows_[i].last_id = ids[i] = chosen[i];
   }
   ready_.pop_front();
-  session_.ids_.push_back(last_id_);
-  last_id_ = id;
   ++returned_;
-  return id;
+}
+
+// Steps under way took the sequence along; their tokens of the others count. The next step is one
+// of fewer rows, so the devices are told everything anew.
+void PipelineDecode::leave(int64_t i) {
+  EMBER_CHECK(i >= 0 && i < size(), "sequence ", i, " of a stream of ", size());
+  collect();
+  rows_.erase(rows_.begin() + i);
+  for (std::vector<int32_t>& ids : ready_) {
+    ids.erase(ids.begin() + i);
+  }
+  if (runtime_.loop_->owner == this) {
+    runtime_.loop_->owner = nullptr;
+  }
 }
 
 }  // namespace ember

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <vector>
 
 #include "engine/backend/hop.h"
 #include "engine/backend/stage.h"
@@ -19,45 +20,53 @@ class PipelineDecode;
 class PipelineRuntime;
 class Session;
 
-// What the streams of one runtime share. One stream at a time, the owner, has its next id and its
+// What the streams of one runtime share. One stream at a time, the owner, has its next ids and its
 // settings on the device.
 struct TokenLoop {
-  TensorView settings, id, ring;  // as in TokenArgs
-  Memory memory;  // of settings, and of the id where the last stage is not the first
+  TensorView settings, id, ring;  // as in TokenArgs, with room for as many sequences as may be
+  Memory memory;  // of settings, and of the ids where the last stage is not the first
   Buffer ring_memory;
-  std::unique_ptr<Hop> hop;  // of the id, from the last stage to the first; null for one stage
+  std::unique_ptr<Hop> hop;  // of the ids, from the last stage to the first; null for one stage
   bool ahead = false;        // all stages are on CUDA devices
   PipelineDecode* owner = nullptr;
 };
 
 class PipelineDecode : public DecodeStream {
  public:
-  PipelineDecode(PipelineRuntime& runtime, Session& session, int32_t first_id,
-                 const DecodeParams& params);
+  PipelineDecode(PipelineRuntime& runtime, const std::vector<DecodeSequence>& sequences);
   ~PipelineDecode() override;
 
-  int32_t next() override;
+  int64_t size() const override { return static_cast<int64_t>(rows_.size()); }
+  using DecodeStream::next;
+  void next(int32_t* ids) override;
+  void leave(int64_t i) override;
 
   // Waits for the steps under way and keeps their tokens: something else is about to use the
   // devices' ids.
   void collect();
 
  private:
+  struct Row {
+    Session* session;
+    DecodeParams params;
+    int64_t base;     // position of the token that step 0 feeds
+    int32_t last_id;  // the token that step `returned_` feeds
+  };
+
   bool may_begin(int64_t step) const;
   void begin_step();
   void take_over();
   void collect_one();
+  void check_rows() const;
+  [[noreturn]] void fail_choice(size_t row, int32_t id) const;
 
   PipelineRuntime& runtime_;
-  Session& session_;
-  DecodeParams params_;
-  int64_t base_;               // position of the first token fed
-  int32_t last_id_;            // the token that step `returned_` feeds
-  int64_t begun_ = 0;          // steps given to the devices
-  int64_t collected_ = 0;      // of these, whose tokens are known here
-  int64_t returned_ = 0;       // of these, whose tokens next() has returned
-  std::deque<int32_t> ready_;  // collected and not returned
-  std::deque<Event> fences_;   // the end of step i is fences_[i % 2]; empty on the CPU
+  std::vector<Row> rows_;
+  int64_t begun_ = 0;                       // steps given to the devices
+  int64_t collected_ = 0;                   // of these, whose tokens are known here
+  int64_t returned_ = 0;                    // of these, whose tokens next() has returned
+  std::deque<std::vector<int32_t>> ready_;  // collected and not returned, a step each
+  std::deque<Event> fences_;                // the end of step i is fences_[i % 2]; none on the CPU
 };
 
 }  // namespace ember

@@ -38,6 +38,7 @@ MemoryPlan make_plan(const IWeightSource& source, const RuntimeOptions& options,
   request.context = options.context;
   request.chunk = options.chunk;
   request.logit_rows = options.logit_rows;
+  request.batch = options.batch;
   request.limited = options.mem_limit >= 0;
   request.backends = std::move(backends);
   return plan_memory(source, map, request, available(options));
@@ -47,6 +48,9 @@ void check(const RuntimeOptions& options) {
   if (options.context < 1 || options.chunk < 1 || options.logit_rows < 1) {
     fail(ErrorKind::kUsage, "context, chunk and logit rows must be at least 1, got ",
          options.context, ", ", options.chunk, ", ", options.logit_rows);
+  }
+  if (options.batch < 1 || options.batch > kMaxBatch) {
+    fail(ErrorKind::kUsage, "a batch is 1 to ", kMaxBatch, " sessions, got ", options.batch);
   }
 }
 
@@ -74,7 +78,10 @@ std::unique_ptr<IRuntime> make_runtime(std::shared_ptr<const IWeightSource> sour
 
 PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
                                  const RuntimeOptions& options)
-    : source_(std::move(source)), logit_rows_(options.logit_rows), hop_path_(options.hop) {
+    : source_(std::move(source)),
+      logit_rows_(options.logit_rows),
+      batch_(options.batch),
+      hop_path_(options.hop) {
   check(options);
   chunk_ = std::min(options.chunk, options.context);
   std::vector<const IBackend*> backends;
@@ -97,8 +104,8 @@ PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
 
   load_weights(options);
   for (Stage& s : stages_) {
-    s.work = StageWorkspace::make(*s.backend, config().shape, chunk_, logit_rows_, s.map.first,
-                                  s.map.last);
+    s.work = StageWorkspace::make(*s.backend, config().shape, std::max(chunk_, batch_),
+                                  std::max(logit_rows_, batch_), s.map.first, s.map.last);
   }
   make_hops(options.hop);
   guard_fp16();

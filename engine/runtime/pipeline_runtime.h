@@ -29,8 +29,7 @@ class PipelineRuntime : public IRuntime {
   TensorView decode(Session& session, int32_t id) override {
     return feed(session, &id, 1, PrefillOptions{}, RangeKind::kDecodeStep);
   }
-  std::unique_ptr<DecodeStream> start_decode(Session& session, int32_t first_id,
-                                             const DecodeParams& params) override;
+  std::unique_ptr<DecodeStream> start_batch(const std::vector<DecodeSequence>& sequences) override;
 
  private:
   friend class PipelineDecode;
@@ -69,6 +68,7 @@ class PipelineRuntime : public IRuntime {
   LoadStats load_stats_;
   int64_t chunk_;
   int64_t logit_rows_;
+  int64_t batch_;
   int64_t rope_capacity_ = 0;
   std::vector<Stage> stages_;
   std::vector<std::unique_ptr<Hop>> hops_;  // hops_[i]: from stage i to stage i + 1

@@ -24,6 +24,8 @@ struct RuntimeOptions {
   int64_t context = 2048;        // capacity that the memory plan must have room for
   int64_t chunk = 512;           // tokens of one prefill pass
   int64_t logit_rows = 1;        // rows of logits computed at once when all are wanted
+  int64_t batch = 1;             // sessions of one decode step, 1 to kMaxBatch; the plan has room
+                                 // for as many of that context
   int64_t mem_limit = -1;        // bytes a device may use; -1: what is free
   HopPath hop = HopPath::kAuto;  // how activations get from one CUDA device to another
   // false: every kernel is launched by itself. Slower; a profiler then sees layers and ops in
@@ -83,11 +85,15 @@ class IRuntime {
                              const PrefillOptions& options = {}) = 0;
   virtual TensorView decode(Session& session, int32_t id) = 0;
 
-  // Decoding without logits: the stream's first next() feeds first_id, which follows what the
-  // session holds. Null where a runtime cannot, and decode() has to do.
-  virtual std::unique_ptr<DecodeStream> start_decode(Session& /*session*/, int32_t /*first_id*/,
-                                                     const DecodeParams& /*params*/) {
+  // Decoding without logits, of 1 to RuntimeOptions::batch different sessions of this runtime at
+  // once. Null where a runtime cannot, and decode() has to do.
+  virtual std::unique_ptr<DecodeStream> start_batch(
+      const std::vector<DecodeSequence>& /*sequences*/) {
     return nullptr;
+  }
+  std::unique_ptr<DecodeStream> start_decode(Session& session, int32_t first_id,
+                                             const DecodeParams& params) {
+    return start_batch({{&session, first_id, params}});
   }
 };
 

@@ -208,19 +208,25 @@ class CountingBackend : public ForwardingBackend {
 
 TEST(MemoryPlan, EqualsWhatIsAllocated) {
   for (int stages : {1, 2, 3}) {
-    RuntimeOptions o = options(stages, 48);
-    o.logit_rows = 3;
-    std::vector<int64_t> allocated(stages, 0);
-    o.decorate = [&](std::unique_ptr<IBackend> inner, int64_t stage) {
-      return std::make_unique<CountingBackend>(std::move(inner), &allocated[stage]);
-    };
-    const MemoryPlan before = plan_runtime(*tiny(), o);
-    const auto runtime = make_runtime(tiny(), o);
-    const auto session = runtime->new_session(o.context);
-    for (int s = 0; s < stages; ++s) {
-      const StagePlan& p = runtime->memory_plan().stages[s];
-      EXPECT_EQ(p.total() - p.weights, allocated[s]) << "stage " << s << " of " << stages;
-      EXPECT_EQ(p.total(), before.stages[s].total());
+    for (int64_t batch : {1, 5}) {
+      RuntimeOptions o = options(stages, 48);
+      o.logit_rows = 3;
+      o.batch = batch;
+      std::vector<int64_t> allocated(stages, 0);
+      o.decorate = [&](std::unique_ptr<IBackend> inner, int64_t stage) {
+        return std::make_unique<CountingBackend>(std::move(inner), &allocated[stage]);
+      };
+      const MemoryPlan before = plan_runtime(*tiny(), o);
+      const auto runtime = make_runtime(tiny(), o);
+      std::vector<std::unique_ptr<Session>> sessions;
+      for (int64_t i = 0; i < batch; ++i) {
+        sessions.push_back(runtime->new_session(o.context));
+      }
+      for (int s = 0; s < stages; ++s) {
+        const StagePlan& p = runtime->memory_plan().stages[s];
+        EXPECT_EQ(p.total() - p.weights, allocated[s]) << s << " of " << stages << ", " << batch;
+        EXPECT_EQ(p.total(), before.stages[s].total());
+      }
     }
   }
 }

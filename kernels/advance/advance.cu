@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One thread. The ring is pinned host memory, which the device writes by itself: no copy has to be
-// enqueued for each token.
+// A thread a sequence. The ring is pinned host memory, which the device writes by itself: no copy
+// has to be enqueued for each token.
 #include "kernels/advance/advance.h"
 #include "kernels/common/launch.cuh"
 
@@ -11,12 +11,13 @@ __global__ void advance_kernel(const int32_t* id, int32_t* ring, unsigned slots,
                                int32_t* pos_device) {
   dev::let_next_start();
   dev::wait_for_previous();
-  const int position = pos_device != nullptr ? *pos_device : pos;
+  const unsigned b = threadIdx.x;
+  const int position = pos_device != nullptr ? pos_device[b] : pos;
   if (id != nullptr) {
-    ring[static_cast<unsigned>(position) % slots] = *id;
+    ring[size_t{b} * slots + static_cast<unsigned>(position) % slots] = id[b];
   }
   if (pos_device != nullptr) {
-    *pos_device = position + 1;
+    pos_device[b] = position + 1;
   }
 }
 
@@ -31,8 +32,8 @@ void advance_cuda(const AdvanceParams& p, Stream stream) {
     return;
   }
   const cuda::DeviceGuard guard(p.device);
-  const unsigned slots = p.id.data != nullptr ? static_cast<unsigned>(p.ring.shape[0]) : 1;
-  dev::launch("advance", stream, advance_kernel, dim3(1), dim3(1), 0,
+  const unsigned slots = p.id.data != nullptr ? static_cast<unsigned>(p.ring.shape[1]) : 1;
+  dev::launch("advance", stream, advance_kernel, dim3(1), dim3(static_cast<unsigned>(p.count)), 0,
               static_cast<const int32_t*>(p.id.data), static_cast<int32_t*>(p.ring.data), slots,
               dev::narrow("advance", p.pos), p.pos_device);
 }
