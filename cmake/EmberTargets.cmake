@@ -2,6 +2,7 @@
 # ember_test(NAME SOURCES … [LINK …])       a GoogleTest binary, registered with CTest case by case
 # ember_fuzz(NAME SOURCES … [LINK …])       a libFuzzer binary, where EMBER_FUZZ is on; NAME ends in
 #                                           _fuzz, its seeds stand in ci/corpus/NAME
+# ember_python_test(NAME SCRIPT PACKAGES ARGUMENTS…)  a Python test, see below
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
@@ -73,4 +74,28 @@ function(ember_fuzz name)
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE ${A_LINK} ember_flags -fsanitize=fuzzer)
   add_dependencies(fuzz_targets ${name})
+endfunction()
+
+# ember_python_test(NAME SCRIPT PACKAGES ARGUMENTS…)  a Python test under the first interpreter that
+# has the packages; it skips itself where none has.
+function(ember_python_test name script packages)
+  if(NOT EMBER_TESTS)
+    return()
+  endif()
+  find_package(Python3 COMPONENTS Interpreter)
+  set(python ${Python3_EXECUTABLE})
+  foreach(candidate ${Python3_EXECUTABLE} /usr/bin/python3)
+    execute_process(COMMAND ${candidate} -c "import ${packages}" RESULT_VARIABLE missing
+                    OUTPUT_QUIET ERROR_QUIET)
+    if(missing EQUAL 0)
+      set(python ${candidate})
+      break()
+    endif()
+  endforeach()
+  if(NOT python)
+    message(WARNING "No Python 3: ${name} is left out.")
+    return()
+  endif()
+  add_test(NAME ${name} COMMAND ${python} ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${ARGN})
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
 endfunction()

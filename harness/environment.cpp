@@ -8,12 +8,16 @@
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <sstream>
 
 #include "engine/core/cpu_info.h"
 #include "engine/core/version.h"
+#include "engine/io/mmap_file.h"
+#include "golden/fixture/sha256.h"
+#include "kernels/base/error.h"
 
 namespace ember {
 namespace {
@@ -130,6 +134,19 @@ std::string ceiling_id(const std::string& kind, DeviceId device) {
   return kind + "@" + device_name(device);
 }
 
+std::string binary_path() {
+  char path[4096];
+  const ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+  if (n <= 0 || n == static_cast<ssize_t>(sizeof path)) {
+    fail(ErrorKind::kInternal, "/proc/self/exe cannot be read");
+  }
+  return std::string(path, static_cast<size_t>(n));
+}
+
+std::string binary_sha256() {
+  return golden::sha256(MappedFile::open("/proc/self/exe")->text());
+}
+
 bool profiler_attached() {
   const std::string status = read_text("/proc/self/status");
   const size_t tracer = status.find("TracerPid:");
@@ -158,6 +175,7 @@ report::Report start_report(const std::vector<std::string>& command,
   r.subject.version = v.number;
   r.subject.commit = v.commit;
   r.subject.dirty = v.dirty;
+  r.subject.binary_sha256 = binary_sha256();
   r.subject.build_type = v.build;
   r.subject.compiler = v.compiler;
   r.env.host = host();
@@ -173,6 +191,47 @@ report::Report start_report(const std::vector<std::string>& command,
     }
   }
   return r;
+}
+
+report::Model describe_model(const IWeightSource& weights, const std::string& dtype) {
+  namespace fs = std::filesystem;
+  report::Model m;
+  m.dtype = dtype;
+  const std::string dir = weights.dir();
+  if (dir.empty()) {
+    m.name = weights.description();
+    return m;
+  }
+  const fs::path folder = fs::absolute(dir).lexically_normal();
+  m.name = (folder.has_filename() ? folder : folder.parent_path()).filename().string();
+  const auto hash = [&](const char* file) -> std::optional<std::string> {
+    std::error_code none;
+    const fs::path path = folder / file;
+    return fs::is_regular_file(path, none)
+               ? std::optional<std::string>(golden::sha256(MappedFile::open(path.string())->text()))
+               : std::nullopt;
+  };
+  m.config_sha256 = hash("config.json");
+  m.tokenizer_sha256 = hash("tokenizer.json");
+  if (weight_bytes(weights) <= kHashedWeightBytes) {
+    // Of the hashes of the files in the order of their names: one file's is its own.
+    std::vector<std::string> names, hashes;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.path().extension() == ".safetensors") {
+        names.push_back(entry.path().filename().string());
+      }
+    }
+    std::sort(names.begin(), names.end());
+    std::string all;
+    for (const std::string& n : names) {
+      hashes.push_back(*hash(n.c_str()));
+      all += hashes.back();
+    }
+    if (!hashes.empty()) {
+      m.weights_sha256 = hashes.size() == 1 ? hashes[0] : golden::sha256(all);
+    }
+  }
+  return m;
 }
 
 void finish_report(report::Report* r, double wall_seconds) {

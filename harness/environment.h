@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/model/weight_source.h"
 #include "harness/measure/ceilings.h"
 #include "harness/measure/gpu_health.h"
 #include "kernels/base/device.h"
@@ -19,12 +20,22 @@ std::string device_name(DeviceId device);
 // typed it. Each device counts once.
 report::Report start_report(const std::vector<std::string>& command,
                             const std::vector<DeviceId>& devices);
+// Model and computing type of a report. Of a directory its last part alone names it, as where a
+// model lies says nothing about a run, and the hashes of its files do (of weights up to
+// kHashedWeightBytes: more would take longer than a bench).
+inline constexpr int64_t kHashedWeightBytes = int64_t{512} << 20;
+report::Model describe_model(const IWeightSource& weights, const std::string& dtype);
 // The run's end: wall time, status.
 void finish_report(report::Report* r, double wall_seconds);
 
 void add_ceilings(report::Report* r, DeviceId device, const Ceilings& ceilings);
 // Id of a ceiling in the report: "mem_read@cuda:0".
 std::string ceiling_id(const std::string& kind, DeviceId device);
+
+// Of the running program's file.
+std::string binary_sha256();
+// The path of the running program.
+std::string binary_path();
 
 // True under a debugger, a profiler or an injected tool, whose presence changes timings.
 bool profiler_attached();

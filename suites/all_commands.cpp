@@ -5,6 +5,7 @@
 #include "suites/bench/bench_command.h"
 #include "suites/golden_logits/golden_command.h"
 #include "suites/report/report_command.h"
+#include "suites/suite/suite_command.h"
 
 namespace ember {
 
@@ -20,6 +21,7 @@ std::vector<CommandEntry> all_commands() {
       {"report", "validate, show, merge, compare and export reports of benches", add_report},
       {"bench", "measure kernels, generation and the device's limits, and write a report",
        add_bench},
+      {"suite", "run every check and bench of a profile, and write one report", add_suite},
       {"devices", "list the CPU and the CUDA devices that this build can use", add_devices},
   };
 }

@@ -28,7 +28,15 @@ class Bench {
   // `amount` units (bytes, flops) in each run.
   void rate(const std::string& kind, const std::string& unit, double amount, const Work& work) {
     const Measurement m = meter_.measure(work, measure_);
-    out_->push_back({kind, unit, amount / m.median, amount / m.high, amount / m.low, m.noisy});
+    out_->push_back({kind, unit, amount / typical(m), amount / m.high,
+                     amount / std::min(m.low, typical(m)), m.noisy});
+  }
+
+  // The time that makes the ceiling: on a GPU, which one process has to itself, the median; on a
+  // CPU, whose other users can halve a median, the shortest, as that is what it can do.
+  double typical(const Measurement& m) const {
+    return cuda_ || m.seconds.empty() ? m.median
+                                      : *std::min_element(m.seconds.begin(), m.seconds.end());
   }
 
   void memory(int64_t bytes) {
@@ -59,10 +67,10 @@ class Bench {
       const double flops = static_cast<double>(k::cost(p).flops);
       const Measurement m = meter_.measure(
           work([&](Stream s) { cuda_ ? k::linear_cuda(p, s) : k::linear_cpu(p); }), measure_);
-      if (flops / m.median > best.value) {
-        best.value = flops / m.median;
+      if (flops / typical(m) > best.value) {
+        best.value = flops / typical(m);
         best.low = flops / m.high;
-        best.high = flops / m.low;
+        best.high = flops / std::min(m.low, typical(m));
         best.noisy = m.noisy;
       }
     }

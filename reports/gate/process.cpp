@@ -33,7 +33,8 @@ constexpr int kCannotStart = 127;
 
 }  // namespace
 
-int run_process(const std::vector<std::string>& command, const std::string& log, double limit_s) {
+int run_process(const std::vector<std::string>& command, const std::string& log, double limit_s,
+                const std::function<bool()>& stop) {
   std::vector<std::string> copy = command;
   std::vector<char*> argv;
   for (std::string& s : copy) {
@@ -52,11 +53,19 @@ int run_process(const std::vector<std::string>& command, const std::string& log,
   if (pid < 0) {
     fail(ErrorKind::kInternal, "fork: ", std::strerror(errno));
   }
-  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(limit_s);
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(limit_s);
+  auto killed_at = Clock::time_point::max();
   int status = 0;
   auto pause = std::chrono::milliseconds(1);
   while (waitpid(pid, &status, WNOHANG) == 0) {
-    if (std::chrono::steady_clock::now() >= end) {
+    if (stop && killed_at == Clock::time_point::max() && stop()) {
+      kill(-pid, SIGTERM);
+      killed_at = Clock::now() + std::chrono::seconds(5);
+    } else if (Clock::now() >= killed_at) {
+      kill(-pid, SIGKILL);
+    }
+    if (Clock::now() >= end) {
       kill(-pid, SIGKILL);
       kill(pid, SIGKILL);
       waitpid(pid, &status, 0);

@@ -82,7 +82,7 @@ int run_e2e(Options o, const std::vector<std::string>& command) {
   const DType activation = loaded.runtime->activation_dtype();
   o.e2e.model = std::filesystem::path(o.model.model).filename().string();
   o.e2e.weights = device.kind == DeviceKind::kCuda ? activation : model.weights->config().dtype;
-  r.model = report::Model{model.weights->description(), dtype_name(activation), {}, {}, {}};
+  r.model = describe_model(*model.weights, dtype_name(activation));
   bench_e2e(*loaded.runtime, ceilings, o.e2e, &r);
   write(o, &r, start);
   return verdict(r);
@@ -132,8 +132,9 @@ int run_kernels(Options o, const std::vector<std::string>& command) {
 
 int run_ceilings(const Options& o, const std::vector<std::string>& command) {
   const double start = now_seconds();
-  report::Report r = start_report(command, {});
-  for (const DeviceId& device : choose_devices(o.model.devices, "auto")) {
+  const std::vector<DeviceId> devices = choose_devices(o.model.devices, "auto");
+  report::Report r = start_report(command, devices);
+  for (const DeviceId& device : devices) {
     Meter meter(device);
     CeilingOptions c;
     c.time_cap = o.time_cap;

@@ -9,6 +9,10 @@
 #include <iostream>
 #include <memory>
 
+#include "engine/core/clock.h"
+#include "harness/environment.h"
+#include "reports/writer.h"
+#include "suites/golden_logits/golden_cases.h"
 #include "suites/golden_logits/golden_report.h"
 
 namespace ember {
@@ -18,8 +22,8 @@ namespace fs = std::filesystem;
 using golden::Json;
 
 struct Options {
-  std::string model, golden, devices = "cpu", dtype = "auto", level = "full", cases, json, mutate,
-                             plant;
+  std::string model, golden, devices = "cpu", dtype = "auto", level = "full", cases, json, report,
+                             mutate, plant;
   bool verbose = false, emulate = false;
 };
 
@@ -70,7 +74,28 @@ std::vector<golden::MutationResult> mutate(const Options& o, const golden::Fixtu
   return results;
 }
 
+// As a report, for the gate, the exports and the page.
+void write_report(const Options& o, const golden::Fixture& fixture,
+                  const golden::GoldenResult& result,
+                  const std::vector<golden::MutationResult>& mutations, double start) {
+  const std::vector<DeviceId> devices = parse_devices(o.devices);
+  report::Report r = start_report({"ember", "golden", "run"}, devices);
+  r.cases = golden::report_cases(fixture, result, static_cast<int64_t>(devices.size()));
+  for (report::Case& c : r.cases) {
+    if (o.emulate) {
+      c.params["device"] = std::string("emulated");
+      c.id += "/device=emulated";
+    }
+  }
+  for (report::Case& c : golden::report_cases(mutations, fixture.model_name())) {
+    r.cases.push_back(std::move(c));
+  }
+  finish_report(&r, now_seconds() - start);
+  report::write_report(o.report, r);
+}
+
 int run(const Options& o) {
+  const double start = now_seconds();
   std::ostream& human = o.json == "-" ? std::cerr : std::cout;
   const golden::Fixture fixture = golden::Fixture::open(o.golden);
   const auto source = open_model(o, fixture);
@@ -92,8 +117,9 @@ int run(const Options& o) {
   document["level"] = o.level;
   document["planted"] = o.plant.empty() ? Json(nullptr) : Json(o.plant);
   bool pass = result.pass();
+  std::vector<golden::MutationResult> mutations;
   if (!o.mutate.empty()) {
-    const auto mutations = mutate(o, fixture, source, options, human);
+    mutations = mutate(o, fixture, source, options, human);
     document["mutations"] = golden::to_json(mutations);
     bool planted = false;
     for (const golden::MutationResult& m : mutations) {
@@ -104,6 +130,9 @@ int run(const Options& o) {
   }
   if (!o.json.empty()) {
     write_json(o.json, document);
+  }
+  if (!o.report.empty()) {
+    write_report(o, fixture, result, mutations, start);
   }
   return pass ? 0 : exit_code(ErrorKind::kWrong);
 }
@@ -174,6 +203,7 @@ CommandFn add_golden(CLI::App& app) {
       ->capture_default_str();
   run_app->add_option("--case", o->cases, "only cases whose name matches this regular expression");
   run_app->add_option("--json", o->json, "write the result as JSON to this file, - for stdout");
+  run_app->add_option("--report", o->report, "write the verdicts as a report (docs/reports.md)");
   run_app->add_option("--mutate", o->mutate,
                       "then plant this fault, or all: each must be seen and found");
   run_app->add_option("--plant", o->plant,
