@@ -77,7 +77,7 @@ TEST(LinearCuda, OneTokenOfEveryModel) {
 TEST(LinearCuda, ManyTokensOfEveryModel) {
   EMBER_NEEDS_CUDA();
   for (DType t : {DType::kF16, DType::kBF16}) {
-    for (int64_t T : {2, 19, 130}) {
+    for (int64_t T : {2, 8, 16, 19, 130}) {
       for (LinearCase c : linear_preset_cases(T, t, 264)) {
         c.x = t;
         c.y = c.accumulate || T == 19 ? DType::kF32 : t;
@@ -119,8 +119,7 @@ TEST(LinearCuda, GemvShapes) {
   check_case(windows);
 }
 
-// Ragged blocks of k, fewer blocks than warps, a tile that is moved up, several windows, every
-// number of tokens.
+// Ragged steps of k, runs that end inside a tile, several tiles a run, every number of tokens.
 TEST(LinearCuda, FewTokensShapes) {
   EMBER_NEEDS_CUDA();
   uint64_t seed = 100;
@@ -128,7 +127,7 @@ TEST(LinearCuda, FewTokensShapes) {
     for (int64_t N : {16, 17, 31, 131, 1057, 4200}) {
       LinearCase c;
       c.name = "few";
-      c.T = 2 + static_cast<int64_t>(seed % 7);
+      c.T = 2 + static_cast<int64_t>(seed % 15);
       c.N = N;
       c.K = K;
       c.w = c.x = seed % 2 ? DType::kF16 : DType::kBF16;
@@ -146,30 +145,37 @@ TEST(LinearCuda, FewTokensShapes) {
       }
     }
   }
-  LinearCase windows;
-  windows.name = "windows";
-  windows.T = 8, windows.N = 40000, windows.K = 1024;
-  windows.x = windows.w = DType::kBF16;
-  check_case(windows);
+  for (int64_t T : {7, 8, 9, 16}) {
+    LinearCase tiles;
+    tiles.name = "tiles";
+    tiles.T = T, tiles.N = 40000, tiles.K = 1032;
+    tiles.x = tiles.w = DType::kBF16;
+    check_case(tiles);
+  }
 }
 
 // A token's bits do not depend on how many stand beside it.
 TEST(LinearCuda, FewTokensDoNotMix) {
   EMBER_NEEDS_CUDA();
-  TestTensor x(DType::kBF16, {8, 640}), w(DType::kBF16, {72, 640});
+  constexpr int64_t N = 20000;
+  TestTensor x(DType::kBF16, {16, 640}), w(DType::kBF16, {N, 640});
   x.randomise(1);
   w.randomise(2);
-  const TestTensor all(DType::kF32, {8, 72}), two(DType::kF32, {2, 72});
+  const TestTensor all(DType::kF32, {16, N});
   run_on_device(linear_cuda, {all, x, w}, operands);
-  run_on_device(linear_cuda, {two, x.view().rows(3, 2), w}, operands);
-  const std::vector<float> a = values(all), b = values(two);
-  EXPECT_TRUE(std::equal(b.begin(), b.end(), a.begin() + 3 * 72));
+  const std::vector<float> a = values(all);
+  for (int64_t count : {2, 5, 8, 11}) {
+    const TestTensor some(DType::kF32, {count, N});
+    run_on_device(linear_cuda, {some, x.view().rows(3, count), w}, operands);
+    const std::vector<float> b = values(some);
+    EXPECT_TRUE(std::equal(b.begin(), b.end(), a.begin() + 3 * N)) << count;
+  }
 }
 
 // y is a column slice of a wider buffer; x has rows apart. What lies between stays.
 TEST(LinearCuda, ColumnSliceLeavesTheRestAlone) {
   EMBER_NEEDS_CUDA();
-  for (int64_t T : {1, 3, 9}) {
+  for (int64_t T : {1, 3, 9, 17}) {
     TestTensor x(DType::kBF16, {T, 40}, 8), w(DType::kBF16, {16, 40}), wide(DType::kF32, {T, 48});
     x.randomise(1);
     w.randomise(2);
@@ -184,7 +190,7 @@ TEST(LinearCuda, ColumnSliceLeavesTheRestAlone) {
 
 TEST(LinearCuda, NanInOneWeightRowStaysInItsColumn) {
   EMBER_NEEDS_CUDA();
-  for (int64_t T : {1, 5, 20}) {
+  for (int64_t T : {1, 5, 12, 20}) {
     LinearCase c;
     c.T = T, c.N = 40, c.K = 304;
     c.x = c.w = DType::kF16;
@@ -218,18 +224,48 @@ TEST(LinearPlan, GemvCoversEveryShape) {
   }
 }
 
-TEST(LinearPlan, FewTokensFitOrAreLeftToTheLibrary) {
+TEST(LinearPlan, FewTokensFitEveryDevice) {
   for (int shared : {48 * 1024, 99 * 1024, 163 * 1024, kShared}) {
-    for (int64_t T = 2; T <= kFewMaxTokens; ++T) {
-      for (int64_t K : {8, 1024, 2560, 4096, 9728, 12288, 17408, 60000}) {
-        for (int64_t N : {16, 1024, 151936}) {
-          const FewPlan p = plan_few(T, N, K, 132, shared);
-          ASSERT_GE(p.x_stride, p.blocks_along_k * 32);
-          ASSERT_EQ(p.x_stride % 64, 32);
-          ASSERT_TRUE(p.warps * p.slice >= p.blocks_along_k);
-          ASSERT_TRUE((p.warps - 1) * p.slice < p.blocks_along_k);  // every warp has a block
-          ASSERT_TRUE(p.window == 0 || p.shared_bytes <= shared);
-          ASSERT_TRUE(p.window > 0 || T * K * 2 > shared / 2);
+    for (int sms : {1, 80, 84, 132}) {
+      for (int64_t T = 2; T <= kFewMaxTokens; ++T) {
+        for (int64_t K : {8, 256, 264, 1024, 9728, 60000}) {
+          for (int64_t N : {16, 17, 1024, 2560, 6144, 151936}) {
+            const FewPlan p = plan_few(T, N, K, sms, shared);
+            ASSERT_TRUE(p.stages >= 2 && p.stages <= kFewMaxStages) << p.str();
+            ASSERT_TRUE(p.blocks >= 1 && p.blocks <= sms && p.blocks <= N) << p.str();
+            ASSERT_GE(int64_t{p.blocks} * p.block_rows, N) << p.str();
+            ASSERT_TRUE(p.tile_rows >= 1 && p.tile_rows <= kFewTileRows) << p.str();
+            ASSERT_LE(p.tile_rows, p.block_rows) << p.str();
+            ASSERT_LE(p.shared_bytes, std::min(shared, kFewSharedBytes)) << p.str();
+            // What the kernel lays out: the ring, and the sums of eight warps.
+            const int64_t ring = p.stages * (p.slot_rows() + T) * kFewDepth * 2;
+            const int64_t sums = 8 * p.tiles_of_16() * 16 * (T > 8 ? 16 : 8) * 4;
+            ASSERT_GE(p.shared_bytes, ring + sums) << p.str();
+          }
+        }
+      }
+    }
+  }
+}
+
+// Every matrix of the models keeps the SMs evenly busy, and enough bytes on their way.
+TEST(LinearPlan, FewTokensKeepTheDeviceBusy) {
+  struct Device {
+    int sms, shared;
+    int64_t in_flight;
+  };
+  for (const Device& d : {Device{80, 99 * 1024, 24 << 10}, Device{84, 99 * 1024, 24 << 10},
+                          Device{132, kShared, 64 << 10}}) {
+    for (const ModelPreset& preset : model_presets()) {
+      if (preset.shape.D < 2560) {  // a block has too few rows
+        continue;
+      }
+      for (const MatrixShape& s : linear_shapes(preset.shape)) {
+        for (int64_t T : {2, 8, 16}) {
+          const FewPlan p = plan_few(T, s.N, s.K, d.sms, d.shared);
+          const std::string what = preset.name + "/" + s.name + " " + p.str();
+          EXPECT_GE(p.balance(s.N), 0.96) << what;
+          EXPECT_GE(int64_t{p.stages - 1} * p.tile_rows * kFewDepth * 2, d.in_flight) << what;
         }
       }
     }

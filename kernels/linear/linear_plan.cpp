@@ -34,10 +34,7 @@ LinearKernel choose_linear_kernel(const LinearParams& p, int sm_count, int share
       return LinearKernel::kGemv;
     }
     if (T >= 2 && T <= kFewMaxTokens && N >= kFewMinN && one_dtype) {
-      // Where whole tiles leave many SMs idle the library, which cuts K as well, is faster.
-      constexpr double kEnough = 0.75;
-      const FewPlan plan = plan_few(T, N, K, sm_count, shared_bytes);
-      if (plan.window > 0 && (plan.balance >= kEnough || plan.blocks < sm_count)) {
+      if (plan_few(T, N, K, sm_count, shared_bytes).stages > 0) {
         return LinearKernel::kFew;
       }
     }
@@ -46,23 +43,37 @@ LinearKernel choose_linear_kernel(const LinearParams& p, int sm_count, int share
   return one_dtype && known_output ? LinearKernel::kLibrary : LinearKernel::kRows;
 }
 
+std::string FewPlan::str() const {
+  return "few: " + std::to_string(blocks) + " blocks of " + std::to_string(block_rows) +
+         " rows, tiles of " + std::to_string(tile_rows) + ", " + std::to_string(stages) +
+         " stages, " + std::to_string(shared_bytes) + " bytes shared";
+}
+
 FewPlan plan_few(int64_t T, int64_t N, int64_t K, int sm_count, int shared_bytes) {
-  constexpr int kRows = 16, kBlock = 32, kMaxWindow = 8;
+  constexpr int kMinBlockRows = 8, kEnoughStages = 4, kRowBytes = 2 * kFewDepth, kWarps = 8;
+  const int steps = ceil_div(K, kFewDepth);
   FewPlan plan{};
-  plan.blocks_along_k = ceil_div(K, kBlock);
-  plan.slice = ceil_div(plan.blocks_along_k, kFewMaxThreads / 32);
-  plan.warps = ceil_div(plan.blocks_along_k, plan.slice);
-  const int tiles = ceil_div(N, kRows);
-  plan.blocks = std::min(sm_count, tiles);
-  plan.balance = static_cast<double>(tiles) / plan.blocks / ceil_div(tiles, plan.blocks);
-  plan.x_stride = ceil_div(K, 2 * kBlock) * 2 * kBlock + kBlock;
-  const int64_t x_bytes = T * plan.x_stride * 2;
-  const int tile_bytes = plan.warps * kRows * static_cast<int>(kFewMaxTokens) * 4;
-  const int64_t left = shared_bytes - x_bytes;
-  const int64_t fit = left < 0 ? 0 : left / tile_bytes;
-  plan.window =
-      static_cast<int>(std::min<int64_t>({fit, kMaxWindow, ceil_div(tiles, plan.blocks)}));
-  plan.shared_bytes = static_cast<int>(x_bytes) + plan.window * tile_bytes;
+  plan.blocks = std::min(sm_count, ceil_div(N, kMinBlockRows));
+  plan.block_rows = ceil_div(N, plan.blocks);
+  const int room = std::min(shared_bytes, kFewSharedBytes);
+  // The fewest tiles, each of which brings the tokens along once more, with which the ring is deep
+  // enough.
+  for (int tiles = ceil_div(plan.block_rows, kFewTileRows);; ++tiles) {
+    plan.tile_rows = ceil_div(plan.block_rows, tiles);
+    const int slot_bytes = (plan.slot_rows() + static_cast<int>(T)) * kRowBytes;
+    const int partial_bytes = kWarps * plan.tiles_of_16() * 16 * ceil_div(T, 8) * 8 * 4;
+    const int64_t all_steps = int64_t{tiles} * steps;
+    plan.stages = static_cast<int>(std::min<int64_t>(
+        {(room - partial_bytes) / slot_bytes, kFewMaxStages, std::max<int64_t>(all_steps + 1, 2)}));
+    plan.shared_bytes = plan.stages * slot_bytes + partial_bytes;
+    if (plan.stages >= std::min<int64_t>(kEnoughStages, all_steps + 1)) {
+      return plan;
+    }
+    if (plan.tile_rows <= 8) {
+      break;
+    }
+  }
+  plan.stages = plan.stages < 2 ? 0 : plan.stages;
   return plan;
 }
 

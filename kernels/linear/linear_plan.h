@@ -11,7 +11,7 @@ namespace ember::k {
 
 enum class LinearKernel {
   kGemv,     // one token, 16-bit weights, rows of whole 16-byte groups
-  kFew,      // 2 to 8 tokens, x and w of one 16-bit dtype, rows of whole 16-byte groups
+  kFew,      // 2 to 16 tokens, x and w of one 16-bit dtype, rows of whole 16-byte groups
   kLibrary,  // x and w of one dtype: cuBLASLt
   kRows,     // anything else: plain, slow, without limits on alignment
 };
@@ -43,21 +43,32 @@ constexpr int gemv_max_threads(int vectors) {
   return vectors == 1 ? 640 : 512;
 }
 
-// A product of a few tokens on the tensor cores, the tokens in shared memory.
+// A product of a few tokens on the tensor cores: weights and tokens pass through a ring of slots in
+// shared memory, each kFewDepth k of one tile of rows and of all tokens.
 struct FewPlan {
-  int warps;  // that share the K axis
-  int blocks;
-  int blocks_along_k;  // of 32 elements
-  int slice;           // of them a warp
-  int x_stride;        // elements between tokens: whole blocks, and 64 bytes against bank conflicts
-  int window;          // tiles between two sums over the warps; 0: the tokens do not fit
+  int blocks;      // each owns a run of rows
+  int block_rows;  // of the longest run
+  int tile_rows;   // rows of a run that are in work at once
+  int stages;      // slots of the ring; 0: they do not fit
   int shared_bytes;
-  double balance;  // share of the blocks that work, averaged over the run
+
+  int slot_rows() const { return (tile_rows + 7) / 8 * 8; }
+  int tiles_of_16() const { return (tile_rows + 15) / 16; }
+  // Rows over what as many blocks could read in the time of the longest run.
+  double balance(int64_t N) const {
+    return static_cast<double>(N) / (static_cast<double>(blocks) * block_rows);
+  }
+  std::string str() const;
 };
 
-inline constexpr int64_t kFewMaxTokens = 8;
-inline constexpr int64_t kFewMinN = 16;  // a whole tile
-inline constexpr int kFewMaxThreads = 512;
+inline constexpr int64_t kFewMaxTokens = 16;
+inline constexpr int64_t kFewMinN = 16;
+inline constexpr int kFewDepth = 256;    // elements of K in a slot
+inline constexpr int kFewTileRows = 64;  // at most
+inline constexpr int kFewMaxStages = 12;
+inline constexpr int kFewThreads = 288;  // eight warps that compute, one that copies tokens
+// Of a block at most, so that small kernels beside it find room on the SM.
+inline constexpr int kFewSharedBytes = 208 * 1024;
 
 // `shared_bytes`: the most that a block of the device can have.
 LinearKernel choose_linear_kernel(const LinearParams& p, int sm_count, int shared_bytes);
