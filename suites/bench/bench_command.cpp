@@ -64,6 +64,7 @@ int run_e2e(Options o, const std::vector<std::string>& command) {
   const Model model = open_model(o.model.model);
   o.model.context = longest(o.e2e.depths) + longest(o.e2e.prompts) + o.e2e.tokens;
   RuntimeOptions options = runtime_options(o.model, model.weights->config().max_position);
+  options.batch = longest(o.e2e.batches);
   const DeviceId device = options.devices.at(0);
   report::Report r = start_report(command, options.devices);
   // Before the weights take the memory.
@@ -150,7 +151,7 @@ int run_ceilings(const Options& o, const std::vector<std::string>& command) {
 CommandFn add_bench(CLI::App& app) {
   auto o = std::make_shared<Options>();
   app.require_subcommand(1);
-  CLI::App* e2e = app.add_subcommand("e2e", "prefill and decode of one sequence");
+  CLI::App* e2e = app.add_subcommand("e2e", "prefill of one sequence, decode of one or several");
   add_model_flags(*e2e, o->model, false);
   e2e->add_option("-p,--prompt", o->e2e.prompts, "tokens of the prompt, a list")
       ->delimiter(',')
@@ -160,6 +161,9 @@ CommandFn add_bench(CLI::App& app) {
   e2e->add_option("-d,--depth", o->e2e.depths, "tokens in the cache before the prompt, a list")
       ->delimiter(',')
       ->check(CLI::NonNegativeNumber);
+  e2e->add_option("--batch", o->e2e.batches, "sessions in one decode step, a list; at most 16")
+      ->delimiter(',')
+      ->check(CLI::Range(int64_t{1}, kMaxBatch));
   e2e->add_option("-r,--repetitions", o->e2e.repetitions, "repetitions that are kept")
       ->check(CLI::Range(1, 1000));
   CLI::App* kernels = app.add_subcommand("kernels", "every kernel of a pass by itself");

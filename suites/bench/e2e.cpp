@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "engine/core/clock.h"
 #include "engine/runtime/decode_stream.h"
@@ -38,47 +39,62 @@ struct Repetition {
 
 class Scenario {
  public:
-  Scenario(IRuntime& runtime, int64_t depth, int64_t prompt, int64_t tokens)
-      : runtime_(runtime), depth_(depth), tokens_(tokens) {
-    ids_ = prompt_ids(depth + prompt, runtime.config().shape.V);
-    session_ = runtime.new_session(depth + prompt + tokens);
-    if (depth > 0) {
-      runtime.prefill(*session_, ids_.data(), depth);
+  Scenario(IRuntime& runtime, int64_t depth, int64_t prompt, int64_t tokens, int64_t batch)
+      : runtime_(runtime), depth_(depth), fed_(depth + prompt), tokens_(tokens) {
+    // The text of session i starts at id i, so that they differ.
+    ids_ = prompt_ids(fed_ + batch - 1, runtime.config().shape.V);
+    for (int64_t i = 0; i < batch; ++i) {
+      sessions_.push_back(runtime.new_session(fed_ + tokens));
+      if (depth > 0) {
+        runtime.prefill(*sessions_.back(), ids_.data() + i, depth);
+      }
     }
   }
 
   Repetition run() {
     Repetition r;
-    session_->truncate(depth_);
-    const double start = now_seconds();
-    TensorView logits = runtime_.prefill(*session_, ids_.data() + depth_,
-                                         static_cast<int64_t>(ids_.size()) - depth_);
-    r.ids.push_back(greedy(logits));
-    double last = now_seconds();
-    r.prefill = last - start;
-    const auto stream =
-        tokens_ > 0 ? runtime_.start_decode(*session_, r.ids.back(), decode_params()) : nullptr;
-    for (int64_t i = 0; i < tokens_; ++i) {
-      r.ids.push_back(stream ? stream->next() : greedy(runtime_.decode(*session_, r.ids.back())));
+    std::vector<int32_t> last;  // of each session
+    for (size_t i = 0; i < sessions_.size(); ++i) {
+      Session& session = *sessions_[i];
+      session.truncate(depth_);
+      const double start = now_seconds();
+      last.push_back(greedy(runtime_.prefill(session, ids_.data() + i + depth_, fed_ - depth_)));
+      r.prefill = i == 0 ? now_seconds() - start : r.prefill;
+    }
+    r.ids = last;
+    double before = now_seconds();
+    const auto stream = tokens_ > 0 ? runtime_.start_batch(sequences(last)) : nullptr;
+    for (int64_t step = 0; step < tokens_; ++step) {
+      if (stream) {
+        stream->next(last.data());
+      }
+      for (size_t i = 0; !stream && i < sessions_.size(); ++i) {
+        last[i] = greedy(runtime_.decode(*sessions_[i], last[i]));
+      }
+      r.ids.insert(r.ids.end(), last.begin(), last.end());
       const double now = now_seconds();
-      r.steps.push_back(now - last);
-      last = now;
+      r.steps.push_back(now - before);
+      before = now;
     }
     return r;
   }
 
  private:
-  DecodeParams decode_params() const {
+  std::vector<DecodeSequence> sequences(const std::vector<int32_t>& first_ids) const {
     DecodeParams p;
     p.greedy = true;
     p.max_tokens = tokens_;
-    return p;
+    std::vector<DecodeSequence> all;
+    for (size_t i = 0; i < sessions_.size(); ++i) {
+      all.push_back({sessions_[i].get(), first_ids[i], p});
+    }
+    return all;
   }
 
   IRuntime& runtime_;
-  int64_t depth_, tokens_;
+  int64_t depth_, fed_, tokens_;
   std::vector<int32_t> ids_;
-  std::unique_ptr<Session> session_;
+  std::vector<std::unique_ptr<Session>> sessions_;
 };
 
 bool agree(const Repetition& a, const Repetition& b) {
@@ -96,8 +112,9 @@ class E2e {
         options_(options),
         out_(out) {}
 
-  void run(int64_t depth, int64_t prompt) {
-    Scenario scenario(runtime_, depth, prompt, options_.tokens);
+  // The prefill of a batch is that of its first session, and the same for every batch.
+  void run(int64_t depth, int64_t prompt, int64_t batch, bool with_prefill) {
+    Scenario scenario(runtime_, depth, prompt, options_.tokens, batch);
     Repetition before = scenario.run();
     int warmup = 1;
     std::vector<Repetition> kept;
@@ -116,14 +133,20 @@ class E2e {
         break;
       }
     }
-    add_prefill(depth, prompt, kept, warmup, same);
+    if (with_prefill) {
+      add_prefill(depth, prompt, kept, warmup, same);
+    }
     if (options_.tokens > 0) {
-      add_decode(depth, prompt, kept, warmup, same);
+      add_decode(depth, prompt, batch, kept, warmup, same);
+      if (options_.batches.size() > 1 || batch > 1) {
+        add_throughput(depth, prompt, batch, kept, warmup, same);
+      }
     }
   }
 
  private:
-  report::Case start(const std::string& name, int64_t depth, int64_t prompt, bool same) const {
+  report::Case start(const std::string& name, int64_t depth, int64_t prompt, int64_t batch,
+                     bool same) const {
     report::Case c;
     c.kind = report::Kind::kE2e;
     c.params = {{"depth", static_cast<double>(depth)},
@@ -131,6 +154,9 @@ class E2e {
                 {"model", options_.model},
                 {"prompt", static_cast<double>(prompt)},
                 {"stages", static_cast<double>(runtime_.device_map().stages.size())}};
+    if (batch > 1) {
+      c.params["batch"] = static_cast<double>(batch);
+    }
     c.id = report::case_id(c.kind, name, c.params);
     c.verified = same;
     if (!same) {
@@ -169,7 +195,7 @@ class E2e {
 
   void add_prefill(int64_t depth, int64_t prompt, const std::vector<Repetition>& kept, int warmup,
                    bool same) {
-    report::Case c = start("prefill", depth, prompt, same);
+    report::Case c = start("prefill", depth, prompt, 1, same);
     c.metric = report::Metric::kTtft;
     std::vector<double> all;
     for (const Repetition& r : kept) {
@@ -183,9 +209,9 @@ class E2e {
     out_->cases.push_back(std::move(c));
   }
 
-  void add_decode(int64_t depth, int64_t prompt, const std::vector<Repetition>& kept, int warmup,
-                  bool same) {
-    report::Case c = start("decode", depth, prompt, same);
+  void add_decode(int64_t depth, int64_t prompt, int64_t batch, const std::vector<Repetition>& kept,
+                  int warmup, bool same) {
+    report::Case c = start("decode", depth, prompt, batch, same);
     c.metric = report::Metric::kTpot;
     std::vector<double> all;
     for (const Repetition& r : kept) {
@@ -194,12 +220,27 @@ class E2e {
     c.samples.push_back({0, order_++, {}, all});
     c.excluded_warmup = warmup * options_.tokens;
     const int64_t middle = depth + prompt + options_.tokens / 2;
-    const double bytes =
-        decode_step_bytes(runtime_.config(), options_.weights, runtime_.activation_dtype(), middle);
-    c.work = report::Work{bytes, {}, 1.0};
+    const double bytes = decode_step_bytes(runtime_.config(), options_.weights,
+                                           runtime_.activation_dtype(), middle, batch);
+    c.work = report::Work{bytes, {}, static_cast<double>(batch)};
     if (bytes > 2 * static_cast<double>(options_.cache_bytes)) {  // else memory is not its limit
       hold_against(&c, "mem_read", bytes / report::median(all), 1);
     }
+    out_->cases.push_back(std::move(c));
+  }
+
+  // Tokens of all sessions a second, a sample a repetition.
+  void add_throughput(int64_t depth, int64_t prompt, int64_t batch,
+                      const std::vector<Repetition>& kept, int warmup, bool same) {
+    report::Case c = start("throughput", depth, prompt, batch, same);
+    c.metric = report::Metric::kTokensPerS;
+    std::vector<double> all;
+    for (const Repetition& r : kept) {
+      all.push_back(static_cast<double>(batch * options_.tokens) /
+                    std::accumulate(r.steps.begin(), r.steps.end(), 0.0));
+    }
+    c.samples.push_back({0, order_++, {}, all});
+    c.excluded_warmup = warmup;
     out_->cases.push_back(std::move(c));
   }
 
@@ -218,7 +259,9 @@ void bench_e2e(IRuntime& runtime, const Ceilings& ceilings, const E2eOptions& op
   E2e bench(runtime, ceilings, options, report);
   for (const int64_t depth : options.depths) {
     for (const int64_t prompt : options.prompts) {
-      bench.run(depth, prompt);
+      for (const int64_t batch : options.batches) {
+        bench.run(depth, prompt, batch, batch == options.batches[0]);
+      }
     }
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// End to end: prefill and greedy decode of one sequence at several depths of cache, each beside
-// what the devices could do at most.
+// End to end: prefill of one sequence and greedy decode of one or several in one step, at several
+// depths of cache, each beside what the devices could do at most.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,13 @@ struct E2eOptions {
   std::vector<int64_t> prompts = {512};  // tokens of one prefill; each a case
   int64_t tokens = 128;                  // decode steps of one repetition
   std::vector<int64_t> depths = {0};     // tokens in the cache before the prompt; each a case
+  std::vector<int64_t> batches = {1};    // sessions in one decode step; each a case
   int repetitions = 5;
   int max_warmup = 4;  // repetitions until two agree within 2 %
 };
 
-// Appends the cases e2e/prefill and e2e/decode to the report. `ceilings` are
+// Appends the cases e2e/prefill and e2e/decode to the report; a sample of decode is a step, which
+// gives a token to each of its sessions. `ceilings` are
 // those of the runtime's first device. Output that changes between repetitions fails its case.
 void bench_e2e(IRuntime& runtime, const Ceilings& ceilings, const E2eOptions& options,
                report::Report* report);
