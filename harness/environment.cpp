@@ -251,4 +251,16 @@ void add_ceilings(report::Report* r, DeviceId device, const Ceilings& ceilings) 
   }
 }
 
+void hold_against(report::Case* c, const Ceilings& ceilings, const std::string& kind,
+                  DeviceId device, double rate, int64_t devices) {
+  const Ceiling* found = ceilings.find(kind);
+  if (found == nullptr || !(found->value > 0) || !(rate > 0)) {
+    return;
+  }
+  report::Ceiling limit;
+  limit.id = ceiling_id(kind, device);
+  limit.value = static_cast<double>(devices) * found->value;
+  report::set_ceiling(*c, limit, rate);
+}
+
 }  // namespace ember

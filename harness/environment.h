@@ -37,6 +37,12 @@ std::string binary_sha256();
 // The path of the running program.
 std::string binary_path();
 
+// Notes the rate of a case as a share of `devices` times that ceiling of the device, and fails the
+// case where the share is beyond what two measurements may differ by (report::set_ceiling). Does
+// nothing where the ceiling was not measured.
+void hold_against(report::Case* c, const Ceilings& ceilings, const std::string& kind,
+                  DeviceId device, double rate, int64_t devices = 1);
+
 // True under a debugger, a profiler or an injected tool, whose presence changes timings.
 bool profiler_attached();
 

@@ -21,6 +21,18 @@ std::string left_padded(const std::string& text, size_t width) {
   return std::string(text.size() < width ? width - text.size() : 0, ' ') + text;
 }
 
+// Registers a thread, shared memory a block, local memory a thread.
+std::string resources(const Case& c) {
+  const auto cell = [](const std::optional<int64_t>& v, size_t width) {
+    return left_padded(v ? std::to_string(*v) : "", width);
+  };
+  const KernelResources k = c.kernel.value_or(KernelResources());
+  if (c.kernel && !k.registers) {
+    return left_padded("library", 21);
+  }
+  return cell(k.registers, 6) + cell(k.shared_bytes, 8) + cell(k.spill_bytes, 7);
+}
+
 void print_head(std::ostream& out, const Report& r) {
   const Host& h = r.env.host;
   out << "ember " << printable(r.subject.version) << ", commit "
@@ -80,9 +92,14 @@ void print(std::ostream& out, const Report& r) {
   for (const Case& c : r.cases) {
     width = std::max(width, std::min<size_t>(printable(c.id, 100).size(), 100));
   }
+  const bool kernels = std::any_of(r.cases.begin(), r.cases.end(),
+                                   [](const Case& c) { return c.kernel.has_value(); });
   out << "\n"
       << padded("case", width) << left_padded("median", 14) << left_padded("MAD", 13)
-      << left_padded("samples", 12) << left_padded("ceiling", 10) << "  status\n";
+      << left_padded("samples", 12) << left_padded("ceiling", 10)
+      << (kernels ? left_padded("regs", 6) + left_padded("shared", 8) + left_padded("spill", 7)
+                  : "")
+      << "  status\n";
   int64_t counts[4] = {};
   for (const Case& c : r.cases) {
     ++counts[static_cast<int>(c.status)];
@@ -97,8 +114,9 @@ void print(std::ostream& out, const Report& r) {
                              std::to_string(s.n / std::max<int64_t>(1, s.processes)),
                          12);
     }
-    out << left_padded(c.ceiling ? percent(c.ceiling->share) : "", 10) << "  " << name(c.status)
-        << (c.reason.empty() ? "" : ": ") << printable(c.reason, 200) << "\n";
+    out << left_padded(c.ceiling ? percent(c.ceiling->share) : "", 10)
+        << (kernels ? resources(c) : "") << "  " << name(c.status) << (c.reason.empty() ? "" : ": ")
+        << printable(c.reason, 200) << "\n";
   }
   out << "\n" << r.cases.size() << " cases";
   for (int s = 0; s < 4; ++s) {

@@ -191,6 +191,26 @@ void read_params(const json& j, Params* out) {
   }
 }
 
+KernelResources read_kernel(const json& j) {
+  KernelResources k;
+  read(j, "registers", &k.registers);
+  read(j, "shared_bytes", &k.shared_bytes);
+  read(j, "spill_bytes", &k.spill_bytes);
+  if (const json* launches = found(j, "launches")) {
+    for (const json& l : *launches) {
+      KernelLaunch launch;
+      read(l, "kernel", &launch.kernel);
+      read(l, "registers", &launch.registers);
+      read(l, "shared_bytes", &launch.shared_bytes);
+      read(l, "spill_bytes", &launch.spill_bytes);
+      read(l, "threads", &launch.threads);
+      read(l, "blocks", &launch.blocks);
+      k.launches.push_back(std::move(launch));
+    }
+  }
+  return k;
+}
+
 void read_details(const json& j, Case* c) {
   if (const json* v = found(j, "work")) {
     c->work.emplace();
@@ -204,10 +224,7 @@ void read_details(const json& j, Case* c) {
     read(*v, "share", &c->ceiling->share);
   }
   if (const json* v = found(j, "kernel")) {
-    c->kernel.emplace();
-    read(*v, "registers", &c->kernel->registers);
-    read(*v, "shared_bytes", &c->kernel->shared_bytes);
-    read(*v, "spill_bytes", &c->kernel->spill_bytes);
+    c->kernel = read_kernel(*v);
   }
   if (const json* v = found(j, "stages")) {
     for (const json& s : *v) {

@@ -133,7 +133,7 @@ void fail_case(Case& c, const std::string& reason) {
 
 void set_ceiling(Case& c, const Ceiling& ceiling, double rate) {
   c.ceiling = CeilingShare{ceiling.id, rate / ceiling.value};
-  if (c.ceiling->share > 1) {
+  if (c.ceiling->share > kCeilingSlack) {
     fail_case(c, "reaches " + number(100 * c.ceiling->share) + " % of the ceiling " + ceiling.id +
                      ": the work is miscounted, or the cache was warm");
   }

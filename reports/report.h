@@ -134,8 +134,14 @@ struct CeilingShare {
   double share = 0;
 };
 
+struct KernelLaunch {
+  std::string kernel;  // its function; "library" where one launched, and nothing else is known
+  std::optional<int64_t> registers, shared_bytes, spill_bytes, threads, blocks;
+};
+// The most of any launch; unset where a library launched all of them.
 struct KernelResources {
-  int64_t registers = 0, shared_bytes = 0, spill_bytes = 0;
+  std::optional<int64_t> registers, shared_bytes, spill_bytes;
+  std::vector<KernelLaunch> launches;
 };
 
 struct LayerError {
@@ -204,8 +210,10 @@ std::string text(const Param& p);
 Case make_case(Kind kind, const std::string& name, const Params& params, Metric metric);
 void skip(Case& c, const std::string& reason);
 void fail_case(Case& c, const std::string& reason);
-// Notes `rate` (in the unit of the ceiling) as a share of the ceiling. A share above 1 fails the
-// case: its bytes or operations are miscounted, or the cache was warm.
+// Two measurements of one limit in one run differ by up to this.
+inline constexpr double kCeilingSlack = 1.02;
+// Notes `rate` (in the unit of the ceiling) as a share of the ceiling. A share above kCeilingSlack
+// fails the case: its bytes or operations are miscounted, or the cache was warm.
 void set_ceiling(Case& c, const Ceiling& ceiling, double rate);
 
 // What must be equal before two runs can be compared, one line a fact: "gpu 0 name: …".

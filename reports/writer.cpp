@@ -144,11 +144,24 @@ Json samples_json(const Case& c) {
 }
 
 // Fields that only some kinds of case have.
+Json kernel_json(const KernelResources& k) {
+  Json j = {{"registers", or_null(k.registers)},
+            {"shared_bytes", or_null(k.shared_bytes)},
+            {"spill_bytes", or_null(k.spill_bytes)}};
+  for (const KernelLaunch& l : k.launches) {
+    j["launches"].push_back({{"kernel", l.kernel},
+                             {"registers", or_null(l.registers)},
+                             {"shared_bytes", or_null(l.shared_bytes)},
+                             {"spill_bytes", or_null(l.spill_bytes)},
+                             {"threads", or_null(l.threads)},
+                             {"blocks", or_null(l.blocks)}});
+  }
+  return j;
+}
+
 void add_details(const Case& c, Json* j) {
   if (c.kernel) {
-    (*j)["kernel"] = {{"registers", c.kernel->registers},
-                      {"shared_bytes", c.kernel->shared_bytes},
-                      {"spill_bytes", c.kernel->spill_bytes}};
+    (*j)["kernel"] = kernel_json(*c.kernel);
   }
   for (const Stage& s : c.stages) {
     (*j)["stages"].push_back({{"stage", s.stage},

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/measure/meter.h"
@@ -28,12 +29,10 @@ struct CeilingOptions {
   bool host_device = true;  // rates of pinned copies; a GPU alone has them
 };
 
-// Two measurements of one limit in one run differ by up to this. A rate beyond that is an error: of
-// the bytes or flops, of the ceiling, or of operands that lay in a cache.
-inline constexpr double kCeilingSlack = 1.02;
-
 class Ceilings {
  public:
+  Ceilings() = default;
+  explicit Ceilings(std::vector<Ceiling> all) : all_(std::move(all)) {}
   static Ceilings measure(Meter& meter, const CeilingOptions& options);
 
   const std::vector<Ceiling>& all() const { return all_; }

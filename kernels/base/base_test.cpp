@@ -9,6 +9,7 @@
 #include "kernels/base/buffer.h"
 #include "kernels/base/contract.h"
 #include "kernels/base/env.h"
+#include "kernels/base/launch_log.h"
 #include "kernels/base/model_shape.h"
 #include "kernels/base/tensor.h"
 
@@ -180,6 +181,34 @@ TEST(Contract, OverlapIsByBytesReached) {
   EXPECT_NO_THROW(require_disjoint({"op", "a", a}, {"op", "none", none}));
   EXPECT_THROW(require_disjoint({"op", "a", a}, {"op", "c", c}), Error);
   EXPECT_THROW(require_disjoint({"op", "c", c}, {"op", "b", b}), Error);
+}
+
+TEST(LaunchLog, NotesWhileItLives) {
+  LaunchLog::add_library("linear");
+  EXPECT_EQ(LaunchLog::active(), nullptr);
+  {
+    LaunchLog log;
+    EXPECT_THROW(LaunchLog(), Error);
+    LaunchLog::add_library("linear");
+    LaunchLog::active()->add({"rmsnorm", "rmsnorm_rows_kernel", false, 32, 1024, 0, 256, 7});
+    const std::vector<KernelLaunch> all = log.launches();
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_TRUE(all[0].library && !all[1].library);
+    EXPECT_EQ(all[1].blocks, 7);
+  }
+  EXPECT_EQ(LaunchLog::active(), nullptr);
+  LaunchLog again;
+  EXPECT_TRUE(again.launches().empty());
+}
+
+TEST(LaunchLog, NamesOfFunctions) {
+  EXPECT_EQ(short_function_name("void ember::k::(anonymous namespace)::gemv_kernel<__half, "
+                                "(int)4>(ember::k::(anonymous namespace)::Args<__half>)"),
+            "gemv_kernel");
+  EXPECT_EQ(short_function_name("advance_kernel(int*, int)"), "advance_kernel");
+  EXPECT_EQ(short_function_name("ember::nothing()"), "nothing");
+  EXPECT_EQ(short_function_name("plain"), "plain");
+  EXPECT_EQ(short_function_name(""), "");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/base/cuda_check.cuh"
+#include "kernels/base/cuda_launch_log.cuh"
 #include "kernels/common/device.cuh"
 #include "kernels/common/device_info.h"
 #include "kernels/common/rows.cuh"
@@ -37,6 +38,9 @@ void launch(const char* op, Stream stream, void (*kernel)(P...), dim3 grid, dim3
   if (smem_bytes > 32 * 1024) {  // more than 48 KB with what the kernel declares itself
     EMBER_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     static_cast<int>(smem_bytes)));
+  }
+  if (LaunchLog* log = LaunchLog::active()) {
+    cuda::note_launch(log, op, reinterpret_cast<const void*>(kernel), grid, block, smem_bytes);
   }
   cudaLaunchAttribute overlap{};
   overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;

@@ -141,6 +141,7 @@ bool linear_library_cuda(const LinearParams& p, Stream stream) {
   if (!plan.found) {
     return false;
   }
+  LaunchLog::add_library("linear");
   const float beta = p.accumulate ? 1.0f : 0.0f;
   std::byte* workspace =
       cuda::scratch(device, stream, cuda::ScratchUser::kLinearLibrary, kWorkspaceBytes);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/base/launch_log.h"
 #include "kernels/common/device_testing.h"
 #include "kernels/rmsnorm/rmsnorm_cases.h"
 
@@ -54,6 +55,23 @@ TEST(RmsNormCuda, InPlace) {
     run_on_device(rmsnorm_cuda, {x, x, w}, operands);
     EXPECT_TRUE(x.same_bytes(y));
   }
+}
+
+TEST(RmsNormCuda, LaunchLogSeesWhatRan) {
+  EMBER_NEEDS_CUDA();
+  TestTensor x(DType::kF32, {3, 1024}), w(DType::kF32, {1024});
+  x.randomise(1);
+  w.randomise(2);
+  const TestTensor y(DType::kBF16, {3, 1024});
+  LaunchLog log;
+  run_on_device(rmsnorm_cuda, {y, x, w}, operands);
+  const std::vector<KernelLaunch> launches = log.launches();
+  ASSERT_EQ(launches.size(), 1u);
+  EXPECT_EQ(launches[0].op, "rmsnorm");
+  EXPECT_GE(launches[0].registers, 8);
+  EXPECT_EQ(launches[0].local_bytes, 0);  // spills do not build
+  EXPECT_EQ(launches[0].blocks, 3);
+  EXPECT_EQ(launches[0].threads % 32, 0);
 }
 
 TEST(RmsNormCuda, NanStaysInItsRow) {

@@ -144,6 +144,26 @@ std::string share_cell(const Case& c) {
          percent(c.ceiling->share) + "</td>";
 }
 
+// Registers, shared memory, spills, and what was launched.
+std::string resource_cells(const Case& c) {
+  if (!c.kernel) {
+    return "<td></td><td></td><td></td><td></td>";
+  }
+  const auto cell = [](const std::optional<int64_t>& v) {
+    return "<td>" + (v ? std::to_string(*v) : std::string()) + "</td>";
+  };
+  std::string launches;
+  for (const KernelLaunch& l : c.kernel->launches) {
+    launches += launches.empty() ? "" : "<br>";
+    launches += html_text(l.kernel);
+    if (l.threads && l.blocks) {
+      launches += " " + std::to_string(*l.blocks) + " × " + std::to_string(*l.threads);
+    }
+  }
+  return cell(c.kernel->registers) + cell(c.kernel->shared_bytes) + cell(c.kernel->spill_bytes) +
+         "<td class=\"text\">" + launches + "</td>";
+}
+
 std::string case_row(const Case& c, bool kernels) {
   std::string out = "<tr><td title=\"" + html_text(c.id) + "\">" + html_text(c.id) + "</td>";
   if (c.samples.empty()) {
@@ -157,10 +177,7 @@ std::string case_row(const Case& c, bool kernels) {
   }
   out += share_cell(c);
   if (kernels) {
-    out += c.kernel ? "<td>" + std::to_string(c.kernel->registers) + "</td><td>" +
-                          std::to_string(c.kernel->shared_bytes) + "</td><td>" +
-                          std::to_string(c.kernel->spill_bytes) + "</td>"
-                    : "<td></td><td></td><td></td>";
+    out += resource_cells(c);
   }
   return out + "<td class=\"text " + name(c.status) + "\">" + name(c.status) + "</td></tr>\n";
 }
@@ -172,7 +189,7 @@ void write_table(std::ostream& out, const std::string& id, const std::vector<con
   std::vector<std::string> heads = {"case",          "median",  "MAD",
                                     "95 % interval", "samples", "of ceiling"};
   if (kernels) {
-    heads.insert(heads.end(), {"registers", "shared B", "spill B"});
+    heads.insert(heads.end(), {"registers", "shared B", "spill B", "launches (blocks × threads)"});
   }
   heads.emplace_back("status");
   for (const std::string& h : heads) {

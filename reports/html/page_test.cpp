@@ -56,6 +56,9 @@ TEST(Page, HoldsEveryNumberOfTheReport) {
     if (c.ceiling) {
       EXPECT_NE(text.find(percent(c.ceiling->share)), std::string::npos) << c.id;
     }
+    for (const KernelLaunch& l : c.kernel ? c.kernel->launches : std::vector<KernelLaunch>()) {
+      EXPECT_NE(text.find(l.kernel + (l.blocks ? " 132 × 256" : "")), std::string::npos) << c.id;
+    }
     if (!c.reason.empty()) {
       EXPECT_NE(text.find(html_text(c.reason)), std::string::npos) << c.reason;
     }

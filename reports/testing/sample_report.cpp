@@ -131,7 +131,10 @@ void add_kernels(Report* r, NormalNoise& noise) {
                                 {{"M", row.rows}, {"l2", std::string("cold")}}, Metric::kTime),
                       row.seconds, 40);
     c.work = Work{row.bytes, row.flops, std::nullopt};
-    c.kernel = KernelResources{64, 16384, 0};
+    c.kernel = row.rows > 1 && row.flops > 1e9
+                   ? KernelResources{{}, {}, {}, {{"library", {}, {}, {}, {}, {}}}}
+                   : KernelResources{
+                         64, 16384, 0, {{std::string(row.op) + "_kernel", 64, 16384, 0, 256, 132}}};
     const bool memory = row.flops / row.bytes < 7.2e14 / 3.1e12;
     set_ceiling(c, r->ceilings[memory ? 0 : 1], (memory ? row.bytes : row.flops) / row.seconds);
   }

@@ -167,6 +167,8 @@ class E2e {
     return c;
   }
 
+  DeviceId first_device() const { return runtime_.device_map().stages.at(0).device; }
+
   // Prompt passes keep all stages busy at once; a token visits one after another.
   int64_t device_count() const {
     std::vector<DeviceId> seen;
@@ -176,21 +178,6 @@ class E2e {
       }
     }
     return static_cast<int64_t>(seen.size());
-  }
-
-  // The share of the ceiling of so many devices that the median reached. Above one: the work or the
-  // ceiling is wrong.
-  void hold_against(report::Case* c, const std::string& kind, double rate, int64_t devices) const {
-    const double limit = static_cast<double>(devices) * ceilings_.value(kind);
-    if (limit <= 0) {
-      return;
-    }
-    const DeviceId device = runtime_.device_map().stages.at(0).device;
-    c->ceiling = report::CeilingShare{ceiling_id(kind, device), rate / limit};
-    if (rate > kCeilingSlack * limit && c->status == report::Status::kOk) {
-      c->status = report::Status::kFailed;
-      c->reason = "a share of the ceiling above 1: bytes, flops or the ceiling are wrong";
-    }
   }
 
   void add_prefill(int64_t depth, int64_t prompt, const std::vector<Repetition>& kept, int warmup,
@@ -205,7 +192,8 @@ class E2e {
     c.excluded_warmup = warmup;
     const double flops = prefill_flops(runtime_.config(), prompt, depth);
     c.work = report::Work{{}, flops, static_cast<double>(prompt)};
-    hold_against(&c, "gemm_" + dtype_, flops / report::median(all), device_count());
+    hold_against(&c, ceilings_, "gemm_" + dtype_, first_device(), flops / report::median(all),
+                 device_count());
     out_->cases.push_back(std::move(c));
   }
 
@@ -224,7 +212,7 @@ class E2e {
                                            runtime_.activation_dtype(), middle, batch);
     c.work = report::Work{bytes, {}, static_cast<double>(batch)};
     if (bytes > 2 * static_cast<double>(options_.cache_bytes)) {  // else memory is not its limit
-      hold_against(&c, "mem_read", bytes / report::median(all), 1);
+      hold_against(&c, ceilings_, "mem_read", first_device(), bytes / report::median(all));
     }
     out_->cases.push_back(std::move(c));
   }
