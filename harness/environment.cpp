@@ -121,6 +121,10 @@ report::Gpu gpu(const CudaDeviceInfo& d) {
   if (facts.pcie_generation && facts.pcie_generation_max && facts.pcie_width) {
     g.pcie = {*facts.pcie_generation, *facts.pcie_generation_max, *facts.pcie_width};
   }
+  const std::vector<NvLink> links = health.nvlinks();
+  if (!links.empty()) {
+    g.nvlink = {static_cast<int64_t>(links.size()), links[0].generation};
+  }
   return g;
 }
 

@@ -3,6 +3,9 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <cctype>
+
 namespace ember {
 namespace {
 
@@ -10,6 +13,39 @@ namespace {
 using Handle = void*;
 constexpr int kOk = 0, kInsufficientSize = 7;
 constexpr unsigned kClockSm = 1, kClockMemory = 2, kSensorGpu = 0;
+constexpr unsigned kMaxLinks = 36, kLinkToGpu = 0, kLinkToSwitch = 2;
+constexpr unsigned kFieldLinkMegabytes = 90;  // MB/s of every active link, each way
+
+struct FieldValue {
+  unsigned field, scope;
+  long long timestamp, latency;
+  int type, status;
+  union {
+    double d;
+    unsigned u;
+    unsigned long long ull;
+  } value;
+};
+
+struct PciInfo {
+  char legacy[16];
+  unsigned domain, bus, device, ids, subsystem;
+  char bus_id[32];
+};
+
+// NVML counts versions (1.0, 2.0, 2.2, 3.0, 3.1, 4.0, 5.0, 6.0 are 1 to 8).
+int link_generation(unsigned version) {
+  constexpr int kGenerations[] = {0, 1, 2, 2, 3, 3, 4, 5, 6};
+  return version < sizeof kGenerations / sizeof *kGenerations ? kGenerations[version] : 0;
+}
+
+// "00000000:1B:00.0" as CUDA writes it: "0000:1b:00.0".
+std::string short_bus_id(std::string id) {
+  id = id.size() > 12 ? id.substr(id.size() - 12) : id;
+  std::transform(id.begin(), id.end(), id.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return id;
+}
 
 }  // namespace
 
@@ -125,6 +161,49 @@ GpuFacts GpuHealth::facts() const {
     f.driver = driver;
   }
   return f;
+}
+
+std::vector<NvLink> GpuHealth::nvlinks() const {
+  std::vector<NvLink> links;
+  if (!nvml_) {
+    return links;
+  }
+  const Library& n = *nvml_;
+  const auto state = n.find<int (*)(Handle, unsigned, unsigned*)>("nvmlDeviceGetNvLinkState");
+  const auto version = n.find<int (*)(Handle, unsigned, unsigned*)>("nvmlDeviceGetNvLinkVersion");
+  const auto kind =
+      n.find<int (*)(Handle, unsigned, unsigned*)>("nvmlDeviceGetNvLinkRemoteDeviceType");
+  const auto remote =
+      n.find<int (*)(Handle, unsigned, PciInfo*)>("nvmlDeviceGetNvLinkRemotePciInfo_v2");
+  const auto fields = n.find<int (*)(Handle, int, FieldValue*)>("nvmlDeviceGetFieldValues");
+  if (state == nullptr) {
+    return links;
+  }
+  FieldValue speed{};
+  speed.field = kFieldLinkMegabytes;
+  const bool known = fields != nullptr && fields(n.gpu, 1, &speed) == kOk && speed.status == kOk;
+  for (unsigned i = 0; i < kMaxLinks; ++i) {
+    unsigned value = 0;
+    if (state(n.gpu, i, &value) != kOk || value == 0) {
+      continue;
+    }
+    NvLink link;
+    link.bytes_per_s = known ? 1e6 * speed.value.u : 0;
+    if (version != nullptr && version(n.gpu, i, &value) == kOk) {
+      link.generation = link_generation(value);
+    }
+    unsigned other = kLinkToGpu;
+    if (kind != nullptr && kind(n.gpu, i, &other) == kOk && other == kLinkToSwitch) {
+      link.to_switch = true;
+    }
+    PciInfo pci{};
+    if (!link.to_switch && remote != nullptr && remote(n.gpu, i, &pci) == kOk) {
+      pci.bus_id[sizeof pci.bus_id - 1] = 0;
+      link.peer_bus_id = short_bus_id(pci.bus_id);
+    }
+    links.push_back(std::move(link));
+  }
+  return links;
 }
 
 }  // namespace ember

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kernels/base/device.h"
 
@@ -35,6 +36,14 @@ struct GpuFacts {
   std::string driver;                  // "580.82.07", empty when unknown
 };
 
+// One active NVLink of a GPU.
+struct NvLink {
+  int generation = 0;       // 4 on Hopper; 0: unknown
+  double bytes_per_s = 0;   // each way, as the driver states it; 0: unknown
+  bool to_switch = false;   // leads to every GPU on the switches
+  std::string peer_bus_id;  // of the GPU at its other end, "0000:1b:00.0"; empty behind a switch
+};
+
 class GpuHealth {
  public:
   explicit GpuHealth(DeviceId device);  // never throws: without NVML it only knows nothing
@@ -44,6 +53,7 @@ class GpuHealth {
 
   GpuState state() const;
   GpuFacts facts() const;
+  std::vector<NvLink> nvlinks() const;  // the active ones; empty where NVML does not know
 
  private:
   struct Library;

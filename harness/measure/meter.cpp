@@ -64,16 +64,31 @@ class Meter::HostTimer : public Timer {
 
   double sample() override {
     if (flush_) {
-      write_memory(meter_.scrub_.data(), meter_.scrub_.bytes(), meter_.device_, {});
+      write_memory(meter_.scrub_.data(), meter_.scrub_.bytes(), meter_.device_, meter_.stream());
     }
+    const Stream s = meter_.stream();
+    wait(s);
     const double begin = now_seconds();
-    for (int i = 0; i < batch_; ++i) {
-      work_.run(next_++ % work_.copies, {});
+    if (work_.fork) {
+      work_.fork(s);
     }
+    for (int i = 0; i < batch_; ++i) {
+      work_.run(next_++ % work_.copies, s);
+    }
+    if (work_.join) {
+      work_.join(s);
+    }
+    wait(s);
     return now_seconds() - begin;
   }
 
  private:
+  static void wait(Stream s) {
+    if (s.handle != nullptr) {
+      synchronize(s);
+    }
+  }
+
   Meter& meter_;
   const Work& work_;
   bool flush_;
@@ -90,7 +105,7 @@ class Meter::DeviceTimer : public Timer {
         begin_(meter.device_, true),
         end_(meter.device_, true),
         overlap_(work.graph && overlapping(meter.device_)) {
-    work_.run(0, stream(false));  // kernels loaded, scratch allocated
+    enqueue(stream(false));  // kernels loaded, scratch allocated
     synchronize(stream(false));
   }
 
@@ -127,8 +142,14 @@ class Meter::DeviceTimer : public Timer {
     return s;
   }
   void enqueue(Stream s) {
+    if (work_.fork) {
+      work_.fork(s);
+    }
     for (int i = 0; i < batch_; ++i) {
       work_.run(i % work_.copies, s);
+    }
+    if (work_.join) {
+      work_.join(s);
     }
   }
 
@@ -160,7 +181,7 @@ std::unique_ptr<Meter::Timer> Meter::timer(const Work& work, const MeasureOption
   if (flush && scrub_.bytes() == 0) {
     scrub_ = Buffer(2 * cache_bytes_, Buffer::Fill::kZero, device_, "cache flush");
   }
-  if (device_.kind == DeviceKind::kCpu) {
+  if (device_.kind == DeviceKind::kCpu || work.host_clock) {
     return std::make_unique<HostTimer>(*this, work, flush);
   }
   return std::make_unique<DeviceTimer>(*this, work, flush);
@@ -168,6 +189,7 @@ std::unique_ptr<Meter::Timer> Meter::timer(const Work& work, const MeasureOption
 
 Measurement Meter::measure(const Work& work, const MeasureOptions& options) {
   EMBER_CHECK(work.copies >= 1 && options.min_samples >= 2, "measure ", work.copies, " copies");
+  EMBER_CHECK(!work.graph || (!work.fork && !work.join), "a graph of several streams");
   const double start = now_seconds();
   Measurement m;
   const std::unique_ptr<Timer> timer = this->timer(work, options);

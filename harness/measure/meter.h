@@ -43,6 +43,13 @@ struct Work {
   // As the engine runs it: recorded into a CUDA graph, kernels overlapping where the device can.
   // Off for work that a graph cannot hold (it waits, or copies from pageable memory).
   bool graph = true;
+  // Work on several streams: `fork` enqueues what makes the others begin after the given one, and
+  // `join` what makes the given one go on after the others. Both are within a sample's time, around
+  // all of its launches, and need graph = false.
+  std::function<void(Stream)> fork, join;
+  // For work that keeps its caller waiting, which a gate would keep for ever: on a CUDA device too
+  // a sample is the time on the host's clock until its launches are done.
+  bool host_clock = false;
 };
 
 struct Measurement {

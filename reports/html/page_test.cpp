@@ -104,12 +104,46 @@ TEST(Page, PlotsStandWhereTheValuesSay) {
   const std::string heat = heat_map(r);
   EXPECT_EQ(count(heat, "<td class=\"heat\""), 4u);
   EXPECT_EQ(count(heat, ">skipped<"), 1u);
+  EXPECT_EQ(count(heat, "<table"), 1u);
   const Comparison compared = compare(sample_report(1), sample_report(2), {});
   size_t judged = 0;
   for (const CaseVerdict& v : compared.cases) {
     judged += v.shift.has_value() && v.verdict != Verdict::kNotJudged;
   }
   EXPECT_EQ(count(forest_plot(compared), "<circle"), judged);
+}
+
+Case link(const char* what, const Params& more, Metric metric, double value) {
+  Params params = {{"src", std::string("cuda:0")}, {"dst", std::string("cuda:1")}};
+  params.insert(more.begin(), more.end());
+  Case c = make_case(Kind::kP2p, what, params, metric);
+  c.samples = {{0, 0, std::nullopt, {value}}};
+  return c;
+}
+
+// The largest message by its quickest way stands for a pair; what goes both ways, latencies and the
+// pipeline's messages have tables of their own.
+TEST(Page, LinksByBandwidthLatencyAndMessage) {
+  const auto path = [](const char* name) { return std::string(name); };
+  Report r = sample_report();
+  r.cases = {link("copy", {{"bytes", 1e9}, {"engine", path("ce")}}, Metric::kBandwidth, 3e11),
+             link("copy", {{"bytes", 1e9}, {"engine", path("push")}}, Metric::kBandwidth, 3.5e11),
+             link("copy", {{"bytes", 256.0}, {"engine", path("pull")}}, Metric::kBandwidth, 9e11),
+             link("rate", {{"engine", path("ce")}}, Metric::kBandwidth, 8e11),
+             link("copy", {{"bytes", 1e9}, {"direction", path("both")}}, Metric::kBandwidth, 7e11),
+             link("latency", {{"engine", path("ce")}}, Metric::kLatency, 3e-6),
+             link("latency", {{"engine", path("push")}}, Metric::kLatency, 2e-6),
+             link("hop", {{"bytes", 16384.0}, {"path", path("peer")}}, Metric::kLatency, 5e-6),
+             link("hop", {{"bytes", 16384.0}, {"path", path("staged")}}, Metric::kLatency, 2e-5)};
+  const std::string tables = heat_map(r);
+  EXPECT_EQ(count(tables, "<table"), 4u);
+  for (const char* shown : {">350.0 GB/s<", ">700.0 GB/s<", ">2.000 us<", ">5.000 us<",
+                            ">20.00 us<", ">peer<", ">staged<"}) {
+    EXPECT_EQ(count(tables, shown), 1u) << shown;
+  }
+  for (const char* hidden : {"300.0 GB/s", "900.0 GB/s", "800.0 GB/s", "3.000 us"}) {
+    EXPECT_EQ(count(tables, hidden), 0u) << hidden;
+  }
 }
 
 // Every string of a report is an attack; the page must have the elements it would have anyway.

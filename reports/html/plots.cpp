@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "reports/format.h"
 #include "reports/html/markup.h"
@@ -174,68 +173,6 @@ std::string forest_plot(const Comparison& c) {
               ? "The " + std::to_string(shown) + " largest of " + std::to_string(rows.size()) + "."
               : std::string()) +
          "</p>\n" + plot(svg);
-}
-
-std::string heat_map(const Report& r) {
-  struct Cell {
-    double bytes = -1, value = 0;
-    std::string title;
-  };
-  std::set<std::string> ends;
-  std::map<std::pair<std::string, std::string>, Cell> cells;
-  double most = 0;
-  for (const Case& c : r.cases) {
-    const auto src = c.params.find("src"), dst = c.params.find("dst");
-    if (c.kind != Kind::kP2p || src == c.params.end() || dst == c.params.end()) {
-      continue;
-    }
-    const std::string from = text(src->second), to = text(dst->second);
-    ends.insert(from);
-    ends.insert(to);
-    Cell& cell = cells[{from, to}];
-    if (c.samples.empty() || c.metric != Metric::kBandwidth) {
-      cell.title = cell.bytes < 0 ? c.reason : cell.title;
-      continue;
-    }
-    const auto size = c.params.find("bytes");
-    const double bytes = size != c.params.end() && std::holds_alternative<double>(size->second)
-                             ? std::get<double>(size->second)
-                             : 0;
-    const double value = summarise(c.samples).median;
-    if (bytes > cell.bytes || (bytes == cell.bytes && value > cell.value)) {
-      cell = {bytes, value, c.id};
-      most = std::max(most, value);
-    }
-  }
-  if (cells.empty()) {
-    return "";
-  }
-  std::string out =
-      "<p class=\"muted\">Bandwidth of the largest message, from the row's device to the "
-      "column's.</p>\n<div class=\"scroll\"><table><thead><tr><th>from \\ to</th>";
-  for (const std::string& to : ends) {
-    out += "<th class=\"heat\">" + html_text(to) + "</th>";
-  }
-  out += "</tr></thead><tbody>";
-  for (const std::string& from : ends) {
-    out += "<tr><td>" + html_text(from) + "</td>";
-    for (const std::string& to : ends) {
-      const auto it = cells.find({from, to});
-      if (it == cells.end()) {
-        out += "<td class=\"heat muted\">–</td>";
-      } else if (it->second.bytes < 0) {
-        out +=
-            "<td class=\"heat skipped\" title=\"" + html_text(it->second.title) + "\">skipped</td>";
-      } else {
-        const int strength = static_cast<int>(std::lround(45 * it->second.value / most));
-        out += "<td class=\"heat\" title=\"" + html_text(it->second.title) +
-               "\" style=\"background:color-mix(in srgb,var(--accent) " + std::to_string(strength) +
-               "%,transparent)\">" + human(it->second.value, "B/s") + "</td>";
-      }
-    }
-    out += "</tr>";
-  }
-  return out + "</tbody></table></div>\n";
 }
 
 std::string percentile_plot(const Report& r) {

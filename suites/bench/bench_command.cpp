@@ -4,9 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 
 #include "engine/cli/flags.h"
@@ -14,10 +12,10 @@
 #include "engine/core/clock.h"
 #include "engine/core/log.h"
 #include "harness/environment.h"
-#include "reports/format.h"
-#include "reports/writer.h"
 #include "suites/bench/e2e.h"
 #include "suites/bench/kernels.h"
+#include "suites/bench/p2p_command.h"
+#include "suites/bench/report_output.h"
 
 namespace ember {
 namespace {
@@ -34,26 +32,6 @@ struct Options {
 
 DType dtype_named(const std::string& name) {
   return name == "fp16" ? DType::kF16 : name == "bf16" ? DType::kBF16 : DType::kF32;
-}
-
-void write(const Options& o, report::Report* r, double start) {
-  finish_report(r, now_seconds() - start);
-  const bool to_stdout = o.json == "-";
-  report::print(to_stdout ? std::cerr : std::cout, *r);
-  if (to_stdout) {
-    std::cout << report::dump_report(report::to_json(*r));
-  } else if (!o.json.empty()) {
-    report::write_report(o.json, *r);
-  }
-}
-
-int verdict(const report::Report& r) {
-  for (const report::Case& c : r.cases) {
-    if (c.status == report::Status::kFailed) {
-      return exit_code(ErrorKind::kWrong);
-    }
-  }
-  return 0;
 }
 
 int run_e2e(Options o, const std::vector<std::string>& command) {
@@ -85,8 +63,8 @@ int run_e2e(Options o, const std::vector<std::string>& command) {
   o.e2e.weights = device.kind == DeviceKind::kCuda ? activation : model.weights->config().dtype;
   r.model = describe_model(*model.weights, dtype_name(activation));
   bench_e2e(*loaded.runtime, ceilings, o.e2e, &r);
-  write(o, &r, start);
-  return verdict(r);
+  output_report(&r, o.json, start);
+  return exit_code_of(r);
 }
 
 const ModelShape& preset_shape(const std::string& name) {
@@ -127,8 +105,8 @@ int run_kernels(Options o, const std::vector<std::string>& command) {
   for (const std::string& preset : o.presets) {
     bench_kernels(meter, preset, preset_shape(preset), dtype, ceilings, o.kernels, &r);
   }
-  write(o, &r, start);
-  return verdict(r);
+  output_report(&r, o.json, start);
+  return exit_code_of(r);
 }
 
 int run_ceilings(const Options& o, const std::vector<std::string>& command) {
@@ -142,7 +120,7 @@ int run_ceilings(const Options& o, const std::vector<std::string>& command) {
     c.gemm = {DType::kF32, DType::kF16, DType::kBF16};
     add_ceilings(&r, device, Ceilings::measure(meter, c));
   }
-  write(o, &r, start);
+  output_report(&r, o.json, start);
   return 0;
 }
 
@@ -196,7 +174,11 @@ CommandFn add_bench(CLI::App& app) {
         ->check(CLI::PositiveNumber);
     sub->add_option("--json", o->json, "write the report to FILE; - for stdout");
   }
-  return [o, e2e, kernels] {
+  const BenchCommand p2p = add_bench_p2p(app);
+  return [o, e2e, kernels, p2p] {
+    if (p2p.app->parsed()) {
+      return p2p.run();
+    }
     if (e2e->parsed()) {
       return run_e2e(*o, {"ember", "bench", "e2e"});
     }

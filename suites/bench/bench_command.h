@@ -5,6 +5,6 @@
 
 namespace ember {
 
-CommandFn add_bench(CLI::App& app);  // ember bench e2e|kernels|ceilings
+CommandFn add_bench(CLI::App& app);  // ember bench e2e|kernels|p2p|ceilings
 
 }  // namespace ember
