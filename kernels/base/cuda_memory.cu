@@ -7,6 +7,7 @@
 
 #include "kernels/base/cuda_check.cuh"
 #include "kernels/base/cuda_scratch.cuh"
+#include "kernels/base/env.h"
 
 namespace ember {
 namespace cuda {
@@ -84,6 +85,9 @@ std::string enable_peer_copies(int device, int peer) {
   // Asking twice is an error of the API, if a harmless one, and tools report it.
   static std::mutex mutex;
   static std::set<std::pair<int, int>> enabled;
+  if (env_flag(EnvVar::kNoPeer)) {
+    return "EMBER_NO_PEER=1";
+  }
   const std::lock_guard<std::mutex> lock(mutex);
   for (int turn = 0; turn < 2; ++turn, std::swap(device, peer)) {
     if (enabled.count({device, peer}) != 0) {

@@ -9,7 +9,7 @@
 
 namespace ember {
 
-enum class EnvVar { kThreads, kCpuIsa, kPoison, kNoColor, kSync };
+enum class EnvVar { kThreads, kCpuIsa, kPoison, kNoColor, kSync, kNoPeer };
 
 struct EnvDoc {
   EnvVar id;
