@@ -34,13 +34,15 @@ Buffer make(const Place& p, int64_t bytes, const char* what) {
                   : Buffer(bytes, Buffer::Fill::kNone, p.device, what);
 }
 
-void to_place(std::byte* target, const void* host, int64_t bytes, const Place& p, Stream stream) {
+// Whole copies between the host's memory and a place, on a stream of the place's own device.
+void copy_whole(void* to, const void* from, int64_t bytes, const Place& p) {
   if (on_host(p)) {
-    std::memcpy(target, host, static_cast<size_t>(bytes));
+    std::memcpy(to, from, static_cast<size_t>(bytes));
     return;
   }
-  cuda::copy_async(target, host, bytes, stream);
-  synchronize(stream);
+  const OwnedStream stream(p.device);
+  cuda::copy_async(to, from, bytes, stream.get());
+  synchronize(stream.get());
 }
 
 void fill_place(std::byte* target, int64_t bytes, const Place& p) {
@@ -107,7 +109,7 @@ Link::Link(Meter& meter, const LinkWay& way, int64_t max_bytes) : meter_(meter),
         words[static_cast<size_t>(i)] = pattern(lane.seed, i);
       }
     });
-    to_place(lane.source.data(), words.data(), max_bytes, lane.from, meter.stream());
+    copy_whole(lane.source.data(), words.data(), max_bytes, lane.from);
     lanes_.push_back(std::move(lane));
   }
   if (way.both && meter.device().kind == DeviceKind::kCuda) {
@@ -152,13 +154,7 @@ std::string Link::verify(int64_t bytes) {
   }
   std::vector<uint64_t> got(static_cast<size_t>((bytes + kGuard) / 8));
   for (const Lane& lane : lanes_) {
-    const int64_t all = bytes + kGuard;
-    if (on_host(lane.to)) {
-      std::memcpy(got.data(), lane.target.data(), static_cast<size_t>(all));
-    } else {
-      cuda::copy_async(got.data(), lane.target.data(), all, meter_.stream());
-      synchronize(meter_.stream());
-    }
+    copy_whole(got.data(), lane.target.data(), bytes + kGuard, lane.to);
     const std::string where = " of " + std::to_string(bytes) + " from " + lane.from.device.str() +
                               " to " + lane.to.device.str();
     const int64_t wrong = first_wrong(got.data(), bytes / 8, lane.seed);

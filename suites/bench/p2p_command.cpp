@@ -20,6 +20,7 @@ namespace {
 struct Options {
   P2pOptions p2p;
   std::string devices, engine = "all", direction = "all", json;
+  int64_t max_bytes = 0;
   bool no_hops = false, no_links = false;
 };
 
@@ -53,6 +54,9 @@ int run(Options o) {
       Meter meter(d);  // throws where the device cannot be used
     }
   }
+  const bool gpu = std::any_of(devices.begin(), devices.end(),
+                               [](const DeviceId& d) { return d.kind == DeviceKind::kCuda; });
+  o.p2p.max_bytes = o.max_bytes > 0 ? o.max_bytes : int64_t{1} << (gpu ? 30 : 26);
   o.p2p.copy_engine = o.engine != "kernel";
   o.p2p.kernels = o.engine != "ce";
   o.p2p.one_way = o.direction != "both";
@@ -83,8 +87,7 @@ BenchCommand add_bench_p2p(CLI::App& bench) {
                   "devices, a list; default: every GPU, or cpu where there is none");
   for (const auto& [flag, value, doc] :
        {std::make_tuple("--min-bytes", &o->p2p.min_bytes, "smallest message (256)"),
-        std::make_tuple("--max-bytes", &o->p2p.max_bytes,
-                        "largest message (1G); K, M, G mean 2^")}) {
+        std::make_tuple("--max-bytes", &o->max_bytes, "largest message (1G, without a GPU 64M)")}) {
     app->add_option(flag, *value, doc)->transform(CLI::AsSizeValue(false));
   }
   app->add_option("--engine", o->engine, "what copies: ce (copy engines), kernel, all (default)")
