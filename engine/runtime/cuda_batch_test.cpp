@@ -99,6 +99,26 @@ TEST(CudaBatch, SessionsInOneStepSayWhatTheyWouldAlone) {
   }
 }
 
+// Streams say what the host would choose from the logits of the same step, to the last bit.
+TEST(CudaBatch, StreamsSayWhatTheHostWouldChoose) {
+  EMBER_NEEDS_CUDA();
+  for (const auto& source : sources()) {
+    for (int64_t count : {2, 7, 16}) {
+      const auto runtime = batch_runtime(source, {count, 1, true});
+      Together by_stream(*runtime, ways(), count, 200), by_host(*runtime, ways(), count, 200);
+      const auto stream = by_stream.stream();
+      for (int step = 0; step < 50; ++step) {
+        by_stream.step(*stream);
+        by_host.step();
+      }
+      for (int64_t i = 0; i < count; ++i) {
+        EXPECT_EQ(by_stream[i].ids, by_host[i].ids) << i << " of " << count;
+        EXPECT_EQ(by_stream[i].look(), by_host[i].look()) << i << " of " << count;
+      }
+    }
+  }
+}
+
 // The same sessions by recorded graphs and launch by launch, on one stage and on two: the same
 // bits.
 TEST(CudaBatch, ABatchHasTheSameBitsInEveryWay) {

@@ -81,6 +81,26 @@ TEST(DecodeBatch, EachSessionSaysWhatItWouldAlone) {
   }
 }
 
+// Streams say what the host would choose from the logits of the same step, to the last bit.
+TEST(DecodeBatch, StreamsSayWhatTheHostWouldChoose) {
+  for (size_t stages : {1, 2}) {
+    for (int64_t count : {2, 6, 9}) {
+      const auto runtime = make_runtime(tiny(), options(stages, count));
+      Together by_stream(*runtime, ways(), count, 48), by_host(*runtime, ways(), count, 48);
+      const auto stream = by_stream.stream();
+      for (int step = 0; step < 20; ++step) {
+        by_stream.step(*stream);
+        by_host.step();
+      }
+      for (int64_t i = 0; i < count; ++i) {
+        EXPECT_EQ(by_stream[i].ids, by_host[i].ids) << i << " of " << count;
+        EXPECT_EQ(by_stream[i].session->ids(), by_host[i].session->ids());
+        EXPECT_EQ(by_stream[i].look(), by_host[i].look());
+      }
+    }
+  }
+}
+
 // A chunk and rows of logits smaller than the batch.
 TEST(DecodeBatch, NeedsNoLongPrefill) {
   RuntimeOptions o = options(1, 5);
@@ -209,6 +229,17 @@ TEST(DecodeBatch, WhatCannotBeIsRefused) {
   EXPECT_THROW(three.stream(), Error);
   EXPECT_THROW(runtime->start_batch({}), Error);
   EXPECT_THROW(runtime->start_batch({two[0].sequence(), two[0].sequence()}), Error);
+  std::vector<Session*> both = {two[0].session.get(), two[1].session.get()};
+  EXPECT_THROW(runtime->decode(both, {1}), Error);
+  EXPECT_THROW(runtime->decode({both[0], both[0]}, {1, 2}), Error);
+  try {
+    runtime->decode(both, {1, -1});
+    ADD_FAILURE() << "nothing thrown";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::kUsage);
+    EXPECT_NE(std::string(e.what()).find("sequence 1 of the batch: token id -1"), std::string::npos)
+        << e.what();
+  }
   const auto stream = two.stream();
   two.step(*stream);
   two[1].session->truncate(1);

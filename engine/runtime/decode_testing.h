@@ -107,6 +107,22 @@ class Together {
     }
   }
 
+  // The same step over logits, each token chosen here.
+  void step() {
+    std::vector<Session*> sessions;
+    std::vector<int32_t> last;
+    for (const Continued* c : in_) {
+      sessions.push_back(c->session.get());
+      last.push_back(c->ids.back());
+    }
+    const TensorView logits = in_[0]->runtime.decode(sessions, last);
+    for (size_t i = 0; i < in_.size(); ++i) {
+      Continued& c = *in_[i];
+      const TensorView row = logits.rows(static_cast<int64_t>(i), 1);
+      c.ids.push_back(c.sampler.sample(row.as<float>(), {c.ids, 0}));
+    }
+  }
+
   void leave(DecodeStream& stream, int64_t i) {
     stream.leave(i);
     in_.erase(in_.begin() + i);

@@ -26,17 +26,11 @@ TensorView first_of(TensorView v, int64_t n) {
 
 std::unique_ptr<DecodeStream> PipelineRuntime::start_batch(
     const std::vector<DecodeSequence>& sequences) {
-  const auto count = static_cast<int64_t>(sequences.size());
-  if (count < 1 || count > batch_) {
-    fail(ErrorKind::kUsage, "a decode step of ", count,
-         " sessions: this runtime was made for up to ", batch_, "; raise the batch");
+  std::vector<Session*> sessions;
+  for (const DecodeSequence& s : sequences) {
+    sessions.push_back(s.session);
   }
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    for (size_t j = 0; j < i; ++j) {
-      EMBER_CHECK(sequences[i].session != sequences[j].session, "sequences ", j, " and ", i,
-                  " of a batch are one session");
-    }
-  }
+  check_batch(sessions);
   if (loop_ == nullptr) {
     make_loop();
   }
@@ -181,22 +175,19 @@ bool PipelineDecode::may_begin(int64_t step) const {
 
 void PipelineDecode::check_rows() const {
   EMBER_CHECK(!rows_.empty(), "a step of a stream that all sequences have left");
-  for (size_t i = 0; i < rows_.size(); ++i) {
-    const Row& r = rows_[i];
+  for (const Row& r : rows_) {
     EMBER_CHECK(r.session->length() == r.base + returned_,
                 "the session of a decode stream was changed: it holds ", r.session->length(),
                 " tokens, the stream left ", r.base + returned_);
-    if (begun_ > returned_) {
-      continue;
+  }
+  if (begun_ == returned_) {
+    std::vector<Session*> sessions;
+    std::vector<int32_t> ids;
+    for (const Row& r : rows_) {
+      sessions.push_back(r.session);
+      ids.push_back(r.last_id);
     }
-    try {
-      runtime_.check_ids(*r.session, &r.last_id, 1);
-    } catch (const Error& e) {
-      if (rows_.size() == 1) {
-        throw;
-      }
-      fail(e.kind(), "sequence ", i, " of the batch: ", e.what());
-    }
+    runtime_.check_batch_ids(sessions, ids);
   }
 }
 

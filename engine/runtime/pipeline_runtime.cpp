@@ -258,10 +258,9 @@ void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t to
   }
 }
 
-TensorView PipelineRuntime::head(const Session& session, int64_t tokens, int64_t first_row,
-                                 int64_t rows) {
+TensorView PipelineRuntime::head(const StageArgs& args, int64_t first_row, int64_t rows) {
   Stage& s = stages_.back();
-  s.backend->run_head(args(s, session, stages_.size() - 1, tokens), first_row, rows);
+  s.backend->run_head(args, first_row, rows);
   TensorView logits = s.work.logits.rows(0, rows);
   if (s.backend->device().kind != DeviceKind::kCpu) {
     host_logits_.resize(logits.numel());
@@ -285,9 +284,10 @@ TensorView PipelineRuntime::feed(Session& session, const int32_t* ids, int64_t n
       const int64_t t = std::min(chunk, n - done);
       const ProfileRange range(kind, kind == RangeKind::kDecodeStep ? session.length() : t);
       run_chunk(session, ids + done, t);
+      const StageArgs end = args(stages_.back(), session, stages_.size() - 1, t);
       for (int64_t row = 0; options.all_logits && row < t;) {
         const int64_t rows = std::min(logit_rows_, t - row);
-        last = head(session, t, row, rows);
+        last = head(end, row, rows);
         if (options.on_logits) {
           options.on_logits(session.length() + row, last);
         }
@@ -295,7 +295,7 @@ TensorView PipelineRuntime::feed(Session& session, const int32_t* ids, int64_t n
         row += rows;
       }
       if (!options.all_logits && done + t == n) {
-        last = head(session, t, t - 1, 1);
+        last = head(end, t - 1, 1);
       }
       session.ids_.insert(session.ids_.end(), ids + done, ids + done + t);
       done += t;

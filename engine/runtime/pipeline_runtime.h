@@ -29,6 +29,8 @@ class PipelineRuntime : public IRuntime {
   TensorView decode(Session& session, int32_t id) override {
     return feed(session, &id, 1, PrefillOptions{}, RangeKind::kDecodeStep);
   }
+  TensorView decode(const std::vector<Session*>& sessions,
+                    const std::vector<int32_t>& ids) override;
   std::unique_ptr<DecodeStream> start_batch(const std::vector<DecodeSequence>& sequences) override;
 
  private:
@@ -50,6 +52,11 @@ class PipelineRuntime : public IRuntime {
   // Before the ids on the first stage's device are overwritten.
   void release_loop();
   void check_ids(const Session& session, const int32_t* ids, int64_t n) const;
+  // As many sessions as may be, all different.
+  void check_batch(const std::vector<Session*>& sessions) const;
+  // One id of each; an error names the session by its place where there are several.
+  void check_batch_ids(const std::vector<Session*>& sessions,
+                       const std::vector<int32_t>& ids) const;
   void ensure_rope(int64_t capacity);
   StageArgs args(const Stage& stage, const Session& session, size_t index, int64_t tokens) const;
   TensorView feed(Session& session, const int32_t* ids, int64_t n, const PrefillOptions& options,
@@ -60,7 +67,7 @@ class PipelineRuntime : public IRuntime {
   void run_chunk(Session& session, const int32_t* ids, int64_t tokens,
                  const std::vector<Watch>& watch = {});
   // Logits of rows of the chunk just run, on the host.
-  TensorView head(const Session& session, int64_t tokens, int64_t first_row, int64_t rows);
+  TensorView head(const StageArgs& args, int64_t first_row, int64_t rows);
 
   std::shared_ptr<const IWeightSource> source_;
   DeviceMap map_;

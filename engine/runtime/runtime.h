@@ -84,6 +84,13 @@ class IRuntime {
   virtual TensorView prefill(Session& session, const int32_t* ids, int64_t n,
                              const PrefillOptions& options = {}) = 0;
   virtual TensorView decode(Session& session, int32_t id) = 0;
+  // One token of each of 1 to RuntimeOptions::batch different sessions in one step: their logits
+  // (B, V), row i of session i. Otherwise as decode(); a message names the session by its place.
+  // Throws Error{kUnsupported} where a runtime cannot.
+  virtual TensorView decode(const std::vector<Session*>& /*sessions*/,
+                            const std::vector<int32_t>& /*ids*/) {
+    fail(ErrorKind::kUnsupported, "this runtime decodes one session at a time");
+  }
 
   // Decoding without logits, of 1 to RuntimeOptions::batch different sessions of this runtime at
   // once. Null where a runtime cannot, and decode() has to do.
