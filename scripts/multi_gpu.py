@@ -1,0 +1,488 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What only a machine with several GPUs can show: every link between them, the same bits on any number of
+stages, and what a pipeline over two cards gains and costs.
+
+    scripts/multi_gpu.sh [--devices 0,1] [--build build] [--model random:qwen3-14b] [--out multi_gpu]
+
+  p2p             ember bench p2p over all pairs: bytes verified, peer against staged, nominal rates beside
+  golden …        the golden references on the first two devices
+  logits …        logits on one device, on two in both orders, peer and staged, on all: equal to the bit
+  tokens          the same of generated tokens, greedy and sampled
+  e2e …           prefill and decode of --model on one device and on two, peer and staged
+  speed           decode at least 97 % of one card's rate; prefill in chunks at least 1.8 times one card's
+  memory limit    a model that one device may not hold runs on two, with the logits it would have had
+  auto split      free memory that is left, as a share, is the same on both within 5 %
+  no peer         where devices cannot reach each other, hops are staged, with a notice
+  memcheck …      compute-sanitizer over a short pipelined run: no errors
+
+--devices takes cpu,cpu and 0,0 too: what needs two devices is skipped then, and no speed is judged.
+Writes OUT/multi_gpu.json (one row a step) and the reports of the benches beside it, and prints a table.
+Exit code 0 when nothing failed, 1 when something did, 2 for a wrong call, 5 when a device is missing."""
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SCHEMA = "ember.multi_gpu/1"
+SAME_RUN = ("schema", "cards", "driver", "commit", "devices", "model", "prompt", "tokens", "chunk")
+BUNDLED = ("tiny", "odd")
+MIN_DECODE, MIN_PREFILL, MAX_SPLIT = 0.97, 1.8, 0.05
+NOTICE = "activations go through pinned host memory"
+
+
+class Failed(Exception):
+    """A step found something wrong."""
+
+
+class Skipped(Exception):
+    """A step has nothing to look at here."""
+
+
+def usage(text):
+    print("scripts/multi_gpu.sh: " + text, file=sys.stderr)
+    sys.exit(2)
+
+
+def parse():
+    p = argparse.ArgumentParser(prog="scripts/multi_gpu.sh", description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--devices", default="0,1", help="two or more (default 0,1)")
+    p.add_argument("--build", default="build", metavar="DIR", help="a finished build (default build)")
+    p.add_argument("--model", default="random:qwen3-14b", help="default random:qwen3-14b")
+    p.add_argument("--prompt", type=int, default=8192, help="prompt tokens of e2e (8192)")
+    p.add_argument("--tokens", type=int, default=128, help="decoded tokens of e2e (128)")
+    p.add_argument("--repetitions", type=int, default=5)
+    p.add_argument("--chunk", default="512", metavar="LIST",
+                   help="prompt tokens a pass of the pipeline; of several the best counts (512)")
+    p.add_argument("--p2p", default="", metavar="OPTIONS", help="further options of ember bench p2p")
+    p.add_argument("--e2e", default="", metavar="OPTIONS", help="further options of ember bench e2e")
+    p.add_argument("--timeout", type=float, default=600, help="seconds for one command (600)")
+    p.add_argument("--out", default="multi_gpu", metavar="DIR")
+    p.add_argument("--steps", default="", metavar="REGEX", help="only steps whose name matches")
+    p.add_argument("--append", action="store_true", help="keep the other rows of OUT/multi_gpu.json")
+    p.add_argument("--list", action="store_true", help="print the names of the steps and stop")
+    args = p.parse_args()
+    args.devices = args.devices.split(",")
+    if len(args.devices) < 2 or not all(re.fullmatch(r"cpu|\d+", d) for d in args.devices):
+        usage("--devices takes two or more of cpu and GPU numbers, as in 0,1")
+    try:
+        args.chunks = [int(c) for c in args.chunk.split(",")]
+        args.steps = re.compile(args.steps)
+    except (ValueError, re.error) as e:
+        usage("%s" % e)
+    if min(args.chunks + [args.prompt, args.tokens, args.repetitions]) < 1:
+        usage("--chunk, --prompt, --tokens and --repetitions take 1 or more")
+    return args
+
+
+def tensors(path):
+    """name -> (dtype, shape, bytes) of a safetensors file."""
+    data = pathlib.Path(path).read_bytes()
+    (size,) = struct.unpack_from("<Q", data)
+    header = json.loads(data[8:8 + size])
+    return {name: (t["dtype"], t["shape"], data[8 + size + t["data_offsets"][0]:
+                                                8 + size + t["data_offsets"][1]])
+            for name, t in header.items() if name != "__metadata__"}
+
+
+def first_difference(a, b):
+    """Empty when two files hold the same tensors to the bit."""
+    one, two = tensors(a), tensors(b)
+    if one.keys() != two.keys() or not one:
+        return "tensors %s against %s" % (sorted(one), sorted(two))
+    for name in sorted(one):
+        if one[name][:2] != two[name][:2]:
+            return "%s is %s against %s" % (name, one[name][:2], two[name][:2])
+        if one[name][2] != two[name][2]:
+            at = next(i for i, (x, y) in enumerate(zip(one[name][2], two[name][2])) if x != y)
+            return "%s differs from byte %d of %d on" % (name, at, len(one[name][2]))
+    return ""
+
+
+class Run:
+    def __init__(self, args):
+        self.args = args
+        self.out = pathlib.Path(args.out)
+        self.ember = str(pathlib.Path(args.build) / "ember")
+        self.devices = args.devices
+        self.pair = self.devices[:2]
+        self.unique = list(dict.fromkeys(self.devices))
+        self.gpus = "cpu" not in self.devices
+        self.real = self.gpus and self.pair[0] != self.pair[1]
+
+    # Commands ---------------------------------------------------------------------------------
+
+    def call(self, command, expected=0, environment=None):
+        """stdout and stderr of a command that must end with `expected`."""
+        try:
+            done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, timeout=self.args.timeout,
+                                  cwd=ROOT, env=dict(os.environ, **(environment or {})))
+        except subprocess.TimeoutExpired:
+            raise Failed("not done after %g s: %s" % (self.args.timeout, " ".join(map(str, command))))
+        except OSError as e:
+            raise Failed("%s" % e)
+        if done.returncode != expected:
+            tail = (done.stdout + done.stderr).strip().split("\n")[-12:]
+            raise Failed("exit code %d, expected %d: %s\n%s" %
+                         (done.returncode, expected, " ".join(map(str, command)), "\n".join(tail)))
+        return done.stdout, done.stderr
+
+    def engine(self, *arguments, **more):
+        return self.call([self.ember] + list(arguments), **more)
+
+    def bench(self, name, *arguments):
+        path = self.out / (name + ".json")
+        self.engine("bench", *arguments, "--json", path)
+        self.engine("report", "validate", path)
+        with open(path) as f:
+            return json.load(f)
+
+    def layers(self, model):
+        config = ROOT / model / "config.json"
+        if config.exists():
+            return json.loads(config.read_text())["num_hidden_layers"]
+        presets = json.loads(self.engine("--list-presets")[0])
+        preset = model.split(":")[1] if ":" in model else ""
+        return next((p["layers"] for p in presets if p["name"] == preset), 2)
+
+    def device_lists(self, model):
+        """Devices of every run that must give the bits of the first, with options."""
+        a, b = self.pair
+        lists = [([a], []), ([a, b], []), ([b, a], [])]
+        if self.gpus:
+            lists += [([a, b], ["--hop", "peer"]), ([a, b], ["--hop", "staged"])]
+        if len(self.devices) > 2:
+            lists.append((self.devices[:self.layers(model)], []))  # a layer a stage, at least
+        return lists
+
+    # Steps ------------------------------------------------------------------------------------
+
+    def p2p(self):
+        report = self.bench("p2p", "p2p", "--devices", ",".join(self.unique),
+                            *self.args.p2p.split())
+        figures = {}
+        for case in report["cases"]:
+            p = case["params"]
+            if case["kind"] == "p2p" and case["summary"] and "bytes" in p:
+                if case["id"].startswith("p2p/hop/") or p["bytes"] == max(
+                        c["params"].get("bytes", 0) for c in report["cases"]
+                        if c["id"].startswith("p2p/copy/")):
+                    figures[case["id"]] = {"median": case["summary"]["median"], "unit": case["unit"],
+                                           "share": (case["ceiling"] or {}).get("share")}
+        unverified = [c["id"] for c in report["cases"] if c["summary"] and not c["verified"]]
+        if unverified:
+            raise Failed("not verified: " + ", ".join(unverified[:5]))
+        if self.real:
+            have = {(c["params"]["src"], c["params"]["dst"]) for c in report["cases"]
+                    if c["id"].startswith("p2p/copy/") and c["summary"]}
+            names = ["cuda:" + d for d in self.unique]
+            missing = [(s, d) for s in names for d in names if s != d and (s, d) not in have]
+            peers = [c for c in report["cases"] if c["params"].get("path") == "peer"]
+            if missing and not any("no peer" in (c["reason"] or "") for c in peers):
+                raise Failed("pairs without a figure: %s" % missing)
+        count = {s: sum(c["status"] == s for c in report["cases"])
+                 for s in ("ok", "noisy", "skipped")}
+        return "%(ok)d ok, %(noisy)d noisy, %(skipped)d skipped" % count, figures
+
+    def golden(self, model, dtype):
+        out, _ = self.engine("golden", "run", "-m", "golden/models/" + model, "-g",
+                             "golden/refs/" + model, "--devices", ",".join(self.pair), "--dtype",
+                             dtype)
+        return out.strip().split("\n")[-1].replace("\t", " "), {}
+
+    def logits_file(self, model, devices, options, name, **more):
+        path = self.out / (name + ".safetensors")
+        ids = ",".join(str(3 + 7 * i % 251) for i in range(96))
+        _, err = self.engine("logits", "-m", model, "--ids", ids, "--decode-from", "80", "--devices",
+                             ",".join(devices), "-o", path, *options, **more)
+        return path, err
+
+    def logits(self, model):
+        want, compared = None, 0
+        for devices, options in self.device_lists(model):
+            path, _ = self.logits_file(model, devices, ["--chunk", "24"] + options, "logits")
+            if want is None:
+                want = self.out / "logits-one.safetensors"
+                os.replace(path, want)
+                continue
+            wrong = first_difference(want, path)
+            if wrong:
+                raise Failed("devices %s %s against %s: %s" % (",".join(devices), " ".join(options),
+                                                               self.pair[0], wrong))
+            compared += 1
+            os.remove(path)
+        os.remove(want)
+        return "%d runs equal to one device's to the bit" % compared, {}
+
+    def tokens(self):
+        want, lists = {}, self.device_lists("golden/models/tiny")
+        for devices, options in lists:
+            for way in (("--temp", "0"), ("--temp", "0.8", "--seed", "7")):
+                path = self.out / "tokens.json"
+                self.engine("generate", "-q", "-m", "golden/models/tiny", "-p", "Once upon a time",
+                            "-n", "48", "--ignore-eos", "--devices", ",".join(devices), "--json",
+                            path, *way, *options)
+                with open(path) as f:
+                    ids = json.load(f)["ids"]
+                os.remove(path)
+                if len(ids) != 48 or want.setdefault(way, ids) != ids:
+                    raise Failed("devices %s %s, %s: %s, expected %s" %
+                                 (",".join(devices), " ".join(options), " ".join(way), ids,
+                                  want.get(way)))
+        return "the same from %d runs, greedy and sampled" % len(lists), {}
+
+    def e2e(self, name, devices, options):
+        report = self.bench(name, "e2e", "-m", self.args.model, "--devices", ",".join(devices), "-p",
+                            str(self.args.prompt), "-n", str(self.args.tokens), "-r",
+                            str(self.args.repetitions), *options, *self.args.e2e.split())
+        figures = {"devices": ",".join(devices), "options": " ".join(options)}
+        for case in report["cases"]:
+            kind = case["id"].split("/")[1]
+            if case["kind"] == "e2e" and kind in ("prefill", "decode") and case["summary"]:
+                if case["status"] not in ("ok", "noisy"):
+                    raise Failed("%s: %s" % (case["id"], case["reason"]))
+                amount = case["work"]["tokens"] or 1
+                figures[kind] = amount / case["summary"]["median"]
+                if case.get("stages"):
+                    figures[kind + "_stages"] = case["stages"]
+        if not {"prefill", "decode"} <= set(figures):
+            raise Failed("no figures of prefill and decode in %s.json" % name)
+        return "prefill %.4g, decode %.4g tokens/s" % (figures["prefill"], figures["decode"]), figures
+
+    def speed(self, rows):
+        one = rows.get("e2e one", {}).get("figures", {})
+        if "decode" not in one:
+            raise Failed("step 'e2e one' has no figures")
+        figures, lines, wrong = {}, [], []
+        # What the pipeline does by itself, at the best of the chunks, is judged; staged is shown.
+        for hop in ("", " staged"):
+            runs = [(name, row["figures"]) for name, row in rows.items()
+                    if re.fullmatch(r"e2e two, chunk \d+" + hop, name) and row.get("figures")]
+            if not runs:
+                continue
+            name, best = max(runs, key=lambda run: run[1]["prefill"])
+            ratios = {"prefill": best["prefill"] / one["prefill"],
+                      "decode": best["decode"] / one["decode"], "of": name}
+            figures[hop.strip() or "auto"] = ratios
+            lines.append("%s: prefill x %.3f, decode x %.3f" % (name, ratios["prefill"],
+                                                               ratios["decode"]))
+            if self.real and not hop:
+                wrong += ["prefill x %.3f, at least %g expected" % (ratios["prefill"], MIN_PREFILL)
+                          ] if ratios["prefill"] < MIN_PREFILL else []
+                wrong += ["decode x %.3f, at least %g expected" % (ratios["decode"], MIN_DECODE)
+                          ] if ratios["decode"] < MIN_DECODE else []
+        if not figures:
+            raise Failed("no step 'e2e two' has figures")
+        if wrong:
+            raise Failed("; ".join(wrong + lines))
+        if not self.real:
+            lines.append("not judged: one device has no second card's speed")
+        return "; ".join(lines), figures
+
+    def plan(self, devices):
+        out, _ = self.engine("generate", "-m", self.args.model, "--devices", ",".join(devices), "-c",
+                             "256", "--dry-run", "--json", "-")
+        return json.loads(out)
+
+    def needs_two(self):
+        if self.pair[0] == self.pair[1]:
+            raise Skipped("one device named twice has the memory of one")
+
+    def memory_limit(self):
+        self.needs_two()
+        one = self.plan(self.pair[:1])["devices"][0]["needed_bytes"]
+        two = max(d["needed_bytes"] for d in self.plan(self.pair)["devices"])
+        if two >= one:
+            raise Failed("two devices need %d bytes each, one alone %d" % (two, one))
+        limit = ["--mem-limit", "%.6f" % ((one + two) / 2 / 2**30)]
+        want, _ = self.logits_file(self.args.model, self.pair[:1], [], "logits-one")
+        self.logits_file(self.args.model, self.pair[:1], limit, "logits-refused", expected=6)
+        got, _ = self.logits_file(self.args.model, self.pair, limit, "logits-two")
+        wrong = first_difference(want, got)
+        os.remove(want)
+        os.remove(got)
+        if wrong:
+            raise Failed("on two devices: " + wrong)
+        return ("one device needs %.2f GiB, two %.2f each; %s GiB refused on one, bit-equal on two" %
+                (one / 2**30, two / 2**30, limit[1])), {"one": one, "two": two}
+
+    def auto_split(self):
+        self.needs_two()
+        left = {d["device"]: 1 - d["needed_bytes"] / d["available_bytes"]
+                for d in self.plan(self.pair)["devices"]}
+        spread = max(left.values()) - min(left.values())
+        detail = "left free: " + ", ".join("%s %.2f %%" % (d, 100 * s) for d, s in left.items())
+        if spread > MAX_SPLIT:
+            raise Failed(detail)
+        return detail, {"left": left}
+
+    def no_peer(self):
+        if not self.real:
+            raise Skipped("it takes two GPUs")
+        want, _ = self.logits_file("golden/models/tiny", self.pair[:1], [], "logits-one")
+        for options in ([], ["--hop", "peer"]):
+            got, err = self.logits_file("golden/models/tiny", self.pair, options, "logits-two",
+                                        environment={"EMBER_NO_PEER": "1"})
+            wrong = first_difference(want, got)
+            os.remove(got)
+            if wrong:
+                raise Failed("without peer copies: " + wrong)
+            if NOTICE not in err:
+                raise Failed("no notice of staging (%s): %s" % (options, err.strip() or "nothing"))
+        os.remove(want)
+        return "staged, with the notice, bit-equal", {}
+
+    def memcheck(self, options):
+        if not self.gpus:
+            raise Skipped("compute-sanitizer looks at GPUs")
+        if shutil.which("compute-sanitizer") is None:
+            raise Failed("compute-sanitizer is not on PATH")
+        out, err = self.call(["compute-sanitizer", "--tool", "memcheck", "--error-exitcode", "9",
+                              self.ember, "generate", "-q", "-m", "golden/models/tiny", "-p",
+                              "Once upon a time there was a small house by the sea", "--chunk", "4",
+                              "-n", "8", "--ignore-eos", "--temp", "0", "--devices",
+                              ",".join(self.pair)] + options)
+        summary = re.findall(r"ERROR SUMMARY: .*", out + err)
+        if not summary or not summary[-1].startswith("ERROR SUMMARY: 0 "):
+            raise Failed(summary[-1] if summary else "no summary")
+        return summary[-1], {}
+
+    def steps(self):
+        """(name, function of the rows so far)"""
+        a, b = self.pair
+        found = [("p2p", lambda rows: self.p2p())]
+        for model in BUNDLED:
+            for dtype in ("bf16", "fp16") if self.gpus else ("auto",):
+                found.append(("golden %s %s" % (model, dtype),
+                              lambda rows, m=model, d=dtype: self.golden(m, d)))
+        for model in ["golden/models/" + m for m in BUNDLED] + [self.args.model]:
+            name = pathlib.Path(model).name
+            found.append(("logits " + name, lambda rows, m=model: self.logits(m)))
+        found.append(("tokens", lambda rows: self.tokens()))
+        found.append(("e2e one", lambda rows: self.e2e("e2e-one", [a], [])))
+        for hop in ("", " staged") if self.gpus else ("",):
+            for chunk in self.args.chunks:
+                options = ["--chunk", str(chunk)] + (["--hop", "staged"] if hop else [])
+                found.append(("e2e two, chunk %d%s" % (chunk, hop),
+                              lambda rows, o=options, h=hop.strip(): self.e2e(
+                                  "e2e-two-%s%s" % (o[1], "-" + h if h else ""), [a, b], o)))
+        if len(self.devices) > 2:
+            options = ["--chunk", str(self.args.chunks[0])]
+            found.append(("e2e all", lambda rows: self.e2e("e2e-all", self.devices, options)))
+        return found + [("speed", self.speed), ("memory limit", lambda rows: self.memory_limit()),
+                        ("auto split", lambda rows: self.auto_split()),
+                        ("no peer", lambda rows: self.no_peer()),
+                        ("memcheck peer", lambda rows: self.memcheck([])),
+                        ("memcheck staged", lambda rows: self.memcheck(["--hop", "staged"]))]
+
+
+def header(run):
+    smi = {}
+    for field in ("name", "driver_version"):
+        try:
+            got = subprocess.run(["nvidia-smi", "--query-gpu=" + field, "--format=csv,noheader"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            smi[field] = got.stdout.split("\n")[:-1] if got.returncode == 0 else []
+        except OSError:
+            smi[field] = []
+    version, _ = run.engine("--version")
+    commit = re.search(r"[0-9a-f]{40}", version)
+    args = run.args
+    return {"schema": SCHEMA,
+            "cards": [smi["name"][int(d)] if d != "cpu" and int(d) < len(smi["name"]) else d
+                      for d in args.devices],
+            "driver": (smi["driver_version"] or ["none"])[0],
+            "commit": commit.group(0) if commit else "unknown", "devices": args.devices,
+            "model": args.model, "prompt": args.prompt, "tokens": args.tokens, "chunk": args.chunks}
+
+
+def check_devices(run):
+    out, _ = run.engine("devices", "--json")
+    known = {d["id"] for d in json.loads(out)["cuda"]} | {"cpu"}
+    missing = [d for d in run.unique if d not in known]
+    if missing:
+        print("scripts/multi_gpu.sh: no device %s on this machine" % ", ".join(missing),
+              file=sys.stderr)
+        sys.exit(5)
+
+
+def earlier_rows(path, head):
+    """Rows of an earlier part of the same run."""
+    if not path.exists():
+        return {}
+    try:
+        old = json.loads(path.read_text())
+        different = [k for k in SAME_RUN if old.get(k) != head[k]]
+        if different:
+            usage("--append: %s is of another %s; write to another --out" %
+                  (path, ", ".join(different)))
+        return {row["name"]: row for row in old["steps"]}
+    except (ValueError, KeyError, TypeError) as e:
+        usage("--append: %s is not a result of this script: %r" % (path, e))
+
+
+def write(path, head, names, rows):
+    whole = dict(head, complete=all(n in rows for n in names),
+                 failed=sum(r["status"] == "failed" for r in rows.values()),
+                 steps=[rows[n] for n in names if n in rows])
+    path.with_suffix(".new").write_text(json.dumps(whole, indent=1) + "\n")
+    os.replace(path.with_suffix(".new"), path)
+    return whole
+
+
+def main():
+    args = parse()
+    run = Run(args)
+    steps = run.steps()
+    chosen = [(name, step) for name, step in steps if args.steps.search(name)]
+    if not chosen:
+        usage("--steps %s: no step of that name; --list prints them" % args.steps.pattern)
+    if args.list:
+        print("\n".join(name for name, _ in chosen))
+        return 0
+    if not os.access(run.ember, os.X_OK):
+        usage("%s is missing: build it, or name a build by --build" % run.ember)
+    run.ember = str(pathlib.Path(run.ember).resolve())
+    if os.path.isdir(args.model):
+        args.model = str(pathlib.Path(args.model).resolve())
+    check_devices(run)
+    run.out.mkdir(parents=True, exist_ok=True)
+    run.out = run.out.resolve()
+    head, names = header(run), [name for name, _ in steps]
+    path = run.out / "multi_gpu.json"
+    rows = earlier_rows(path, head) if args.append else {}
+    for name, step in chosen:
+        at = time.monotonic()
+        row = {"name": name, "status": "passed"}
+        try:
+            row["detail"], row["figures"] = step(rows)
+        except Failed as e:
+            row.update(status="failed", detail=str(e), figures={})
+        except Skipped as e:
+            row.update(status="skipped", detail=str(e), figures={})
+        row["seconds"] = round(time.monotonic() - at, 1)
+        rows[name] = row
+        print("== %s: %s (%g s) %s" % (name, row["status"].upper() if row["status"] == "failed"
+                                       else row["status"], row["seconds"], row["detail"]), flush=True)
+        whole = write(path, head, names, rows)
+    print("%d of %d steps on %s, %d failed%s; %s" %
+          (len(whole["steps"]), len(names), ", ".join(head["cards"]), whole["failed"],
+           "" if whole["complete"] else " (not complete)", path))
+    return 1 if whole["failed"] else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed as e:
+        print("scripts/multi_gpu.sh: %s" % e, file=sys.stderr)
+        sys.exit(1)
