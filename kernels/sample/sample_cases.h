@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,7 @@ enum class SampleLogits {
   kMasked,   // four in five are -infinity
   kEqual,    // one value
   kOutlier,  // one token far above all others, and one far below
+  kSorted,   // falling with the id: all that count lie side by side
 };
 
 struct SampleCase {
@@ -50,6 +53,7 @@ inline std::vector<float> sample_case_logits(const SampleCase& c) {
     double value = 2.5 * normal;
     switch (c.logits) {
       case SampleLogits::kNormal:
+      case SampleLogits::kSorted:
         break;
       case SampleLogits::kPeaked:
         value += pick < 40.0 / static_cast<double>(c.V) ? 17 : 0;
@@ -69,6 +73,9 @@ inline std::vector<float> sample_case_logits(const SampleCase& c) {
     }
     x[i] = static_cast<float>(value);
   }
+  if (c.logits == SampleLogits::kSorted) {
+    std::sort(x.begin(), x.end(), std::greater<float>());
+  }
   return x;
 }
 
@@ -83,7 +90,7 @@ inline std::vector<SampleCase> sample_cases() {
   }
   constexpr int64_t kVocab = 151936;
   using L = SampleLogits;
-  for (L logits : {L::kNormal, L::kPeaked, L::kTies, L::kMasked, L::kOutlier}) {
+  for (L logits : {L::kNormal, L::kPeaked, L::kTies, L::kMasked, L::kOutlier, L::kSorted}) {
     add({"defaults", kVocab, logits, 0.7, 40, 0.9, 0, 0});
     add({"all of them", kVocab, logits, 1.0, 0, 1.0, 0, 0});
     add({"top-p alone", kVocab, logits, 1.3, 0, 0.95, 0, 0});
@@ -91,6 +98,11 @@ inline std::vector<SampleCase> sample_cases() {
     add({"min-p", kVocab, logits, 1.0, 0, 1.0, 0.05, 0});
     add({"cold", kVocab, logits, 1e-3, 40, 0.9, 0, 0});
     add({"hot", kVocab, logits, 1e6, 5000, 0.5, 0, 0});
+    add({"top one", kVocab, logits, 1.0, 1, 1.0, 0, 0});
+    add({"top 148", kVocab + 1, logits, 1.0, 148, 0.9, 0, 0});  // tiles: 149
+    add({"top 150", kVocab + 1, logits, 1.0, 150, 0.9, 0, 0});
+    add({"top 1500", kVocab, logits, 2.0, 1500, 1.0, 0, 0});
+    add({"tiny top-p", kVocab, logits, 1.0, 40, 1e-9, 0, 0});
   }
   for (int64_t V : {1, 2, 3, 31, 255, 1023, 1024, 1025, 4099, 50257}) {
     for (L logits : {L::kNormal, L::kTies, L::kMasked, L::kEqual}) {

@@ -16,7 +16,7 @@ SampleSettings settings_of(const SampleCase& c, uint64_t counter = 0) {
 }
 
 int32_t sample(std::vector<float> x, SampleSettings s, bool greedy = false, int64_t pos = 0,
-               const int32_t* pos_device = nullptr) {
+               int32_t* pos_device = nullptr) {
   const TestTensor id(DType::kI32, {1});
   SampleParams p;
   p.id = id;
@@ -178,7 +178,7 @@ TEST(Sample, PositionCounterAndSeed) {
   const auto at = [&](uint64_t counter, int64_t pos) {
     return sample(x, settings_of(c, counter), false, pos);
   };
-  const int32_t five = 5;
+  int32_t five = 5;
   EXPECT_EQ(at(5, 0), at(0, 5));
   EXPECT_EQ(at(~uint64_t{0}, 6), at(0, 5));  // a counter below zero: modulo 2^64
   EXPECT_EQ(sample(x, settings_of(c), false, 1234, &five), at(0, 5));
@@ -206,10 +206,50 @@ TEST(Sample, SpecialValues) {
   EXPECT_EQ(sample({-0.0f, 0.0f}, make_sample_settings(1, 0, 0.5, 0, 1, 0)), 0);
 }
 
+// Each row as it is by itself, and what ends a step.
+TEST(Sample, RowsAreIndependent) {
+  constexpr int64_t kRows = 7, kSlots = 4;
+  for (int64_t V : {1, 333, 5001}) {
+    const TestTensor x(DType::kF32, {kRows, V}, 3), id(DType::kI32, {kRows}),
+        settings(DType::kI32, {kRows, kSampleSettingsWords}), ring(DType::kI32, {kRows, kSlots});
+    std::vector<int32_t> at = {5, 0, 1, 1000, 2, 7, 40959}, want(kRows);
+    const std::vector<int32_t> before = at;
+    const uint32_t greedy = 0b0010010;
+    for (int64_t b = 0; b < kRows; ++b) {
+      SampleCase c{"", V};
+      c.seed = static_cast<uint64_t>(b) + 1;
+      c.top_k = b % 3 * 10;
+      std::vector<float> row = sample_case_logits(c);
+      row[0] = b == 5 ? std::nanf("") : row[0];
+      std::copy(row.begin(), row.end(), x.view().as<float>() + b * x.view().row_stride);
+      const SampleSettings s = settings_of(c, 3);
+      std::memcpy(settings.view().as<int32_t>() + b * kSampleSettingsWords, &s, sizeof s);
+      want[b] = sample(row, s, (greedy >> b & 1) != 0, at[b]);
+    }
+    for (const Impl<SampleParams>& impl : sample_impls()) {
+      impl.run({id, x, settings, greedy, 0, at.data(), true, ring}, {});
+      EXPECT_TRUE(x.guards_intact() && id.guards_intact() && ring.guards_intact());
+      for (int64_t b = 0; b < kRows; ++b) {
+        EXPECT_EQ(id.view().as<int32_t>()[b], want[b]) << b;
+        EXPECT_EQ(at[b], before[b] + 1);
+        for (int64_t r = 0; r < kSlots; ++r) {
+          EXPECT_EQ(ring.view().as<int32_t>()[b * kSlots + r],
+                    r == before[b] % kSlots ? want[b] : -1);
+        }
+      }
+      impl.run({id, x, TensorView(), 0x7f, 6, nullptr, true, ring}, {});  // greedy, from a value
+      EXPECT_EQ(ring.view().as<int32_t>()[2], id.view().as<int32_t>()[0]);
+      EXPECT_EQ(at[0], before[0] + 1);
+    }
+  }
+}
+
 TEST(Sample, ContractViolationsThrow) {
   const TestTensor x(DType::kF32, {1, 8}), id(DType::kI32, {1}),
-      settings(DType::kI32, {kSampleSettingsWords}), two(DType::kF32, {2, 8}),
-      half(DType::kF16, {1, 8}), none(DType::kF32, {1, 0}), ids(DType::kI32, {2});
+      settings(DType::kI32, {kSampleSettingsWords}), many(DType::kF32, {kSampleMaxRows + 1, 8}),
+      pair(DType::kF32, {2, 8}), ring(DType::kI32, {2, 4}), wide(DType::kI32, {2, 4}, 1),
+      both(DType::kI32, {2, kSampleSettingsWords}), half(DType::kF16, {1, 8}),
+      none(DType::kF32, {1, 0}), ids(DType::kI32, {2});
   TensorView large = x, skew = settings;
   large.shape = Shape{1, kSampleMaxVocab + 1};
   large.row_stride = kSampleMaxVocab + 1;
@@ -221,12 +261,22 @@ TEST(Sample, ContractViolationsThrow) {
   expect(ErrorKind::kDtype, "sample: x:", {id, half, settings});
   expect(ErrorKind::kDtype, "sample: id:", {x, x, settings});
   expect(ErrorKind::kDtype, "sample: settings:", {id, x, x});
-  expect(ErrorKind::kShape, "rows of x", {id, two, settings});
+  expect(ErrorKind::kShape, "rows of x", {id, many, settings});
   expect(ErrorKind::kShape, "sample: V:", {id, none, settings});
   expect(ErrorKind::kShape, "sample: V:", {id, large, settings});
   expect(ErrorKind::kShape, "sample: id:", {ids, x, settings});
   expect(ErrorKind::kShape, "sample: settings:", {id, x, ids});
   expect(ErrorKind::kAlign, "sample: settings:", {id, x, skew});
+  expect(ErrorKind::kShape, "sample: id:", {id, pair, both});
+  expect(ErrorKind::kShape, "sample: settings:", {ids, pair, settings});
+  expect(ErrorKind::kDtype, "sample: settings:", {ids, pair, TensorView(), 1});
+  expect(ErrorKind::kShape, "sample: pos:", {id, x, settings, 0, -1});
+  expect(ErrorKind::kShape, "sample: ring:", {id, x, settings, 0, 0, nullptr, true, ring});
+  expect(ErrorKind::kShape, "sample: ring:", {ids, pair, both, 0, 0, nullptr, true, wide});
+  expect(ErrorKind::kDtype, "sample: ring:", {ids, pair, both, 0, 0, nullptr, true, pair});
+  TensorView away = ring;
+  away.device = {DeviceKind::kCuda, 0};
+  expect(ErrorKind::kUnsupported, "sample: ring:", {ids, pair, both, 0, 0, nullptr, true, away});
   for (const auto& [t, k, p, m] : std::vector<std::tuple<double, int64_t, double, double>>{
            {0, 0, 1, 0}, {NAN, 0, 1, 0}, {1, -1, 1, 0}, {1, 0, 1.1, 0}, {1, 0, 1, -0.1}}) {
     EXPECT_TRUE(throws(ErrorKind::kUnsupported, "sample:", [&, t = t, k = k, p = p, m = m] {
