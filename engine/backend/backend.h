@@ -75,9 +75,11 @@ class IBackend {
   virtual int64_t placed_bytes(int64_t /*elements*/, int64_t stored, bool /*matrix*/) const {
     return stored;
   }
-  // What its ops take beside allocate() and place(), for a model of that shape and dtype: once a
-  // stage, and once a device.
-  virtual std::vector<MemoryItem> stage_memory(const ModelShape&, DType) const { return {}; }
+  // What its ops take beside allocate() and place(), for a model of that shape and dtype and steps
+  // of so many sequences: once a stage, and once a device.
+  virtual std::vector<MemoryItem> stage_memory(const ModelShape&, DType, int64_t /*batch*/) const {
+    return {};
+  }
   virtual std::vector<MemoryItem> device_memory() const { return {}; }
   // Says what all weights to come will take by placed_bytes(), so that they lie in one allocation.
   virtual void expect_weights(int64_t) {}

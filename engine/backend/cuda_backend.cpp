@@ -62,11 +62,12 @@ class CudaBackend : public IBackend {
     return align(matrix ? elements * dtype_bytes(dtype_) : stored);
   }
 
-  std::vector<MemoryItem> stage_memory(const ModelShape& m, DType stored) const override {
+  std::vector<MemoryItem> stage_memory(const ModelShape& m, DType stored,
+                                       int64_t batch) const override {
     std::vector<MemoryItem> items = {
         {"cuBLASLt workspace", k::kLinearScratchBytes},
         {"split attention", k::attention_scratch_bytes(m.K, m.E, info_.sm_count)},
-        {"sampling", k::sample_scratch_bytes(m.V)}};
+        {"sampling", k::sample_scratch_bytes(m.V, batch)}};
     if (stored != dtype_) {
       items.push_back({"weight conversion", kSlotBytes});
     }

@@ -165,38 +165,32 @@ void IBackend::run_token(const StageArgs& a, const TokenArgs& t) {
 }
 
 void IBackend::choose_token(const StageArgs& a, const TokenArgs& t) {
-  const int64_t count = a.sequences();
-  const auto element = [](TensorView v, int64_t i, int64_t words) {
-    v.data = static_cast<std::byte*>(v.data) + i * words * dtype_bytes(v.dtype);
-    v.shape = Shape{words};
-    v.row_stride = words;
-    return v;
-  };
-  for (int64_t i = 0; a.last && i < count; ++i) {
+  // Sequences whose positions lie on the device are one call; others are values, one a call.
+  const bool together = a.sequence(0).pos_device != nullptr;
+  const int64_t each = together ? a.sequences() : 1;
+  for (int64_t i = 0; i < a.sequences(); i += each) {
     const SequenceArgs s = a.sequence(i);
+    if (!a.last) {
+      k::AdvanceParams end;
+      end.pos = s.host_pos();
+      end.pos_device = s.pos_device;
+      end.device = device();
+      end.count = each;
+      advance(end);
+      continue;
+    }
     k::SampleParams p;
-    p.id = element(t.id, i, 1);
-    p.x = a.work.logits.rows(i, 1);
-    p.settings = element(t.settings, i, k::kSampleSettingsWords);
-    p.greedy = t.is_greedy(i);
+    p.id = t.id;
+    p.id.data = t.id.as<int32_t>() + i;
+    p.id.shape = Shape{each};
+    p.x = a.work.logits.rows(i, each);
+    p.settings = t.settings.rows(i, each);
+    p.greedy = t.greedy >> i;
     p.pos = s.host_pos();
     p.pos_device = s.pos_device;
+    p.advance = true;
+    p.ring = t.ring.rows(i, each);
     sample(p);
-  }
-  // Positions on the device move all at once; others are values, one a call.
-  const bool together = a.sequence(0).pos_device != nullptr;
-  for (int64_t i = 0; i < (together ? 1 : count); ++i) {
-    const SequenceArgs s = a.sequence(i);
-    k::AdvanceParams end;
-    end.pos = s.host_pos();
-    end.pos_device = s.pos_device;
-    end.device = device();
-    end.count = together ? count : 1;
-    if (a.last) {
-      end.id = element(t.id, i, end.count);
-      end.ring = t.ring.rows(i, end.count);
-    }
-    advance(end);
   }
 }
 

@@ -22,8 +22,9 @@ class ForwardingBackend : public IBackend {
   int64_t placed_bytes(int64_t elements, int64_t stored, bool matrix) const override {
     return inner_->placed_bytes(elements, stored, matrix);
   }
-  std::vector<MemoryItem> stage_memory(const ModelShape& shape, DType stored) const override {
-    return inner_->stage_memory(shape, stored);
+  std::vector<MemoryItem> stage_memory(const ModelShape& shape, DType stored,
+                                       int64_t batch) const override {
+    return inner_->stage_memory(shape, stored, batch);
   }
   std::vector<MemoryItem> device_memory() const override { return inner_->device_memory(); }
   void expect_weights(int64_t bytes) override { inner_->expect_weights(bytes); }

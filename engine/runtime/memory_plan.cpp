@@ -42,7 +42,7 @@ StagePlan plan_stage(const DeviceMap& map, size_t index, const Model& model, con
     p.hop = hop_bytes(map.stages[index - 1].device, stage.device,
                       tokens * m.D * dtype_bytes(DType::kF32));
   }
-  p.scratch = backend.stage_memory(m, model.config.dtype);
+  p.scratch = backend.stage_memory(m, model.config.dtype, r.batch);
   return p;
 }
 

@@ -235,7 +235,7 @@ TEST(MemoryPlan, EqualsWhatIsAllocated) {
 class HungryBackend : public ForwardingBackend {
  public:
   using ForwardingBackend::ForwardingBackend;
-  std::vector<MemoryItem> stage_memory(const ModelShape&, DType) const override {
+  std::vector<MemoryItem> stage_memory(const ModelShape&, DType, int64_t) const override {
     return {{"workspace of a library", 1000}, {"partial sums", 234}};
   }
   std::vector<MemoryItem> device_memory() const override { return {{"loaded code", 5000}}; }
