@@ -3,6 +3,7 @@
 #include "kernels/advance/advance.h"
 #include "kernels/argmax/argmax.h"
 #include "kernels/attention/attention.h"
+#include "kernels/attention_step/attention_step.h"
 #include "kernels/base/error.h"
 #include "kernels/copy/copy.h"
 #include "kernels/embed/embed.h"
@@ -30,6 +31,9 @@ void argmax_cuda(const ArgmaxParams&, Stream) {
 }
 void attention_cuda(const AttentionParams&, Stream) {
   no_cuda("attention");
+}
+void attention_step_cuda(const AttentionStepParams&, Stream) {
+  no_cuda("attention_step");
 }
 void copy_cuda(const CopyParams&, Stream) {
   no_cuda("copy");

@@ -10,7 +10,16 @@
 
 namespace ember::cuda {
 
-enum class ScratchUser { kAttentionPartials, kAttentionTickets, kArgmax, kLinearLibrary, kSample };
+enum class ScratchUser {
+  kAttentionPartials,
+  kAttentionTickets,
+  kAttentionStepPartials,
+  kAttentionStepTickets,
+  kAttentionStepQueries,
+  kArgmax,
+  kLinearLibrary,
+  kSample,
+};
 
 // At least `bytes`, 256-byte aligned, zero when first handed out; whoever needs zeros later leaves
 // zeros behind. Grows by waiting for the stream and allocating anew, so during a graph capture a
