@@ -2,6 +2,9 @@
 // Grid-stride streams of 16-byte accesses, eight loads in flight a thread: on an H100 80GB HBM3 the
 // read form reached 3.11 TB/s, a copy a few percent less.
 #include "harness/measure/bandwidth.h"
+
+#include <algorithm>
+
 #include "harness/measure/bandwidth_host.h"
 #include "kernels/common/launch.cuh"
 
@@ -47,19 +50,20 @@ __global__ void __launch_bounds__(kThreads) write_kernel(uint4* p, int64_t n) {
   }
 }
 
+template <int kUnroll>
 __global__ void __launch_bounds__(kThreads) copy_kernel(uint4* to, const uint4* from, int64_t n) {
-  const int64_t tile = int64_t{kThreads} * kLoads;
+  const int64_t tile = int64_t{kThreads} * kUnroll;
   for (int64_t at = blockIdx.x * tile; at < n; at += gridDim.x * tile) {
-    uint4 v[kLoads];
+    uint4 v[kUnroll];
 #pragma unroll
-    for (int i = 0; i < kLoads; ++i) {
+    for (int i = 0; i < kUnroll; ++i) {
       const int64_t j = at + i * kThreads + threadIdx.x;
       if (j < n) {
         v[i] = from[j];
       }
     }
 #pragma unroll
-    for (int i = 0; i < kLoads; ++i) {
+    for (int i = 0; i < kUnroll; ++i) {
       const int64_t j = at + i * kThreads + threadIdx.x;
       if (j < n) {
         to[j] = v[i];
@@ -98,14 +102,21 @@ void write_memory(void* to, int64_t bytes, DeviceId device, Stream stream) {
                  static_cast<uint4*>(to), bytes / 16);
 }
 
-void copy_memory(void* to, const void* from, int64_t bytes, DeviceId device, Stream stream) {
+void copy_memory(void* to, const void* from, int64_t bytes, DeviceId device, Stream stream,
+                 int blocks_per_sm) {
   if (device.kind == DeviceKind::kCpu) {
     return copy_host_memory(to, from, bytes);
   }
   cuda::DeviceGuard guard(device);
   stream.overlap = false;
-  k::dev::launch("copy_memory", stream, copy_kernel, dim3(blocks(device, 4)), dim3(kThreads), 0,
-                 static_cast<uint4*>(to), static_cast<const uint4*>(from), bytes / 16);
+  const int64_t n = bytes / 16, most = blocks(device, blocks_per_sm);
+  // What would not give every thread its eight loads is spread over more threads instead.
+  const bool large = n >= most * kThreads * kLoads;
+  const int64_t tile = int64_t{kThreads} * (large ? kLoads : 1);
+  const int64_t grid = std::max<int64_t>(1, std::min(most, (n + tile - 1) / tile));
+  k::dev::launch("copy_memory", stream, large ? copy_kernel<kLoads> : copy_kernel<1>,
+                 dim3(static_cast<unsigned>(grid)), dim3(kThreads), 0, static_cast<uint4*>(to),
+                 static_cast<const uint4*>(from), n);
 }
 
 void empty_kernel(DeviceId device, Stream stream) {

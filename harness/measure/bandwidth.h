@@ -14,7 +14,10 @@ namespace ember {
 // read_memory uses every byte and writes nothing but an impossible case to `sink` (4 bytes).
 void read_memory(const void* from, int64_t bytes, void* sink, DeviceId device, Stream stream);
 void write_memory(void* to, int64_t bytes, DeviceId device, Stream stream);
-void copy_memory(void* to, const void* from, int64_t bytes, DeviceId device, Stream stream);
+// `blocks_per_sm` times 512 threads copy: 4 fill a multiprocessor, 2 leave room for a second copy
+// at the same time. Peer and pinned host memory will do too, where the device reaches them.
+void copy_memory(void* to, const void* from, int64_t bytes, DeviceId device, Stream stream,
+                 int blocks_per_sm = 4);
 // A kernel that does nothing, for what a launch costs. kCuda only.
 void empty_kernel(DeviceId device, Stream stream);
 

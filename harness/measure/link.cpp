@@ -124,7 +124,10 @@ void Link::copy(const Lane& lane, int64_t bytes, Stream stream) const {
   std::byte* to = lane.target.data();
   const std::byte* from = lane.source.data();
   if (way_.engine != CopyEngine::kCopy) {
-    copy_memory(to, from, bytes, copying_device(lane.from, lane.to, way_.engine), stream);
+    // Two kernels on one device must find room beside each other.
+    const DeviceId device = copying_device(lane.from, lane.to, way_.engine);
+    const bool shared = way_.both && copying_device(lane.to, lane.from, way_.engine) == device;
+    copy_memory(to, from, bytes, device, stream, shared ? 2 : 4);
   } else if (on_host(lane.from) || on_host(lane.to) || lane.from.device == lane.to.device) {
     cuda::copy_async(to, from, bytes, stream);
   } else {

@@ -33,7 +33,7 @@ void write_memory(void* to, int64_t bytes, DeviceId device, Stream) {
   require_cpu(device);
   write_host_memory(to, bytes);
 }
-void copy_memory(void* to, const void* from, int64_t bytes, DeviceId device, Stream) {
+void copy_memory(void* to, const void* from, int64_t bytes, DeviceId device, Stream, int) {
   require_cpu(device);
   copy_host_memory(to, from, bytes);
 }
