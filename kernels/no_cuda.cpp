@@ -5,6 +5,7 @@
 #include "kernels/attention/attention.h"
 #include "kernels/attention_step/attention_step.h"
 #include "kernels/base/error.h"
+#include "kernels/common/device_info.h"
 #include "kernels/copy/copy.h"
 #include "kernels/embed/embed.h"
 #include "kernels/linear/linear.h"
@@ -23,6 +24,9 @@ namespace {
 
 }  // namespace
 
+const DeviceLimits& device_limits(DeviceId) {
+  no_cuda("device_limits");
+}
 void advance_cuda(const AdvanceParams&, Stream) {
   no_cuda("advance");
 }
