@@ -129,9 +129,9 @@ class GpuRun(unittest.TestCase):
     def test_shards_share_one_set_of_tests(self):
         self.run_it(0, "--steps", "^racecheck linear", "--jobs", "2")
         shards = sorted(name.split("|")[2] for what, _, name in self.events() if what == "start")
-        self.assertEqual(shards, ["0/4", "1/4", "2/4", "3/4"])
-        self.assertEqual(list(self.rows()), ["racecheck linear_cuda_test %d/4" % i
-                                             for i in (1, 2, 3, 4)])
+        self.assertEqual(shards, ["%d/6" % i for i in range(6)])
+        self.assertEqual(list(self.rows()), ["racecheck linear_cuda_test %d/6" % i
+                                             for i in range(1, 7)])
 
     def test_a_failure_shows_the_end_of_its_log(self):
         text = self.run_it(1, "--steps", "^(embed|copy|swiglu)_", FAIL="^embed_")
@@ -217,6 +217,9 @@ class GpuRun(unittest.TestCase):
     def test_list_and_wrong_calls(self):
         self.assertEqual(self.run_it(0, "--list").split("\n")[:-1],
                          [s.name for s in all_steps(False)])
+        for quick in (False, True):
+            names = [s.name for s in all_steps(quick)]
+            self.assertEqual(len(names), len(set(names)))
         self.assertEqual(self.run_it(0, "--list", "--steps", "^golden odd bf16$"),
                          "golden odd bf16\n")
         for wrong in (("--steps", "("), ("--steps", "no such step"), ("--jobs", "0"),

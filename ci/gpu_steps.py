@@ -11,9 +11,10 @@ GOLDEN = (("tiny", "bf16"), ("tiny", "fp16"), ("odd", "bf16"), ("odd", "fp16"))
 # In the quick form the sanitizers see these tests of the slow binaries alone.
 QUICK = {"linear": "*GemvShapes*:*ColumnSlice*:*Nan*",
          "sample": "*SpecialValues*:*PositionInMemory*",
-         "attention": "*TensorCoreEdges*:*PositionInMemory*:*LargeScores*"}
+         "attention": "*TensorCoreEdges*:*PositionInMemory*:*LargeScores*",
+         "attention_step": "*PositionInMemory*:*StepsOfAGraph*:*LargeScores*"}
 # Parts that a sanitizer's run over all tests of a binary is cut into.
-SHARDS = {"linear": 4, "attention": 5, "sample": 2}
+SHARDS = {"linear": 6, "attention": 5, "attention_step": 6, "sample": 3}
 TOOL_COST = {"memcheck": 4, "racecheck": 30, "synccheck": 4, "initcheck": 4}
 
 
@@ -92,13 +93,17 @@ def all_steps(quick):
     for tool in TOOL_COST:
         for op in ops():
             filters, shards = kernel_filter(tool, op, quick)
-            cost = {"linear": 12, "attention": 10, "sample": 6}.get(op, 0.5)
+            cost = {"linear": 12, "attention": 10, "attention_step": 10, "sample": 6}.get(op, 0.5)
             steps += sanitize(tool, op + "_cuda_test", filters, shards, cost / (3 if quick else 1))
     # The tool takes memory of the device itself, so what a run takes is not to be told.
+    left_out = PLAN + ":CudaDecode.Says*:CudaDecode.Poisoned*"
     steps += sanitize("memcheck", "cuda_runtime_test",
-                      "-%s:CudaDecode.Says*:CudaDecode.Poisoned*" % PLAN, 4, 15)
+                      "-" + left_out + (":CudaBatch.SessionsInOne*" if quick else ""), 4, 15)
     # The steps that the host does not wait for, with graphs and without.
+    waiting = "CudaDecode.TheContext*:CudaDecode.Logits*"
     for tool in ("racecheck", "synccheck"):
-        steps += sanitize(tool, "cuda_runtime_test", "CudaDecode.TheContext*:CudaDecode.Logits*", 1,
-                          1)
+        steps += sanitize(tool, "cuda_runtime_test", waiting, 1, 1)
+        if not quick:
+            steps += sanitize(tool, "cuda_runtime_test", "CudaBatch.SessionsLeave*", 1, 4)
+            steps[-1].name += " batch"
     return steps
