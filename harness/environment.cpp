@@ -14,9 +14,11 @@
 #include <sstream>
 
 #include "engine/core/cpu_info.h"
+#include "engine/core/log.h"
 #include "engine/core/version.h"
 #include "engine/io/mmap_file.h"
 #include "golden/fixture/sha256.h"
+#include "harness/measure/planted_delay.h"
 #include "kernels/base/error.h"
 
 namespace ember {
@@ -175,6 +177,11 @@ report::Report start_report(const std::vector<std::string>& command,
   r.run.id = run_id();
   r.run.started = utc_now();
   r.run.command = command;
+  const std::string planted = planted_delay_text();
+  if (!planted.empty()) {
+    warning(planted, " makes kernels slower: a report for testing the gate alone");
+    r.run.command.insert(r.run.command.begin(), planted);
+  }
   const Version v = version();
   r.subject.version = v.number;
   r.subject.commit = v.commit;
@@ -182,6 +189,11 @@ report::Report start_report(const std::vector<std::string>& command,
   r.subject.binary_sha256 = binary_sha256();
   r.subject.build_type = v.build;
   r.subject.compiler = v.compiler;
+  if (!v.cuda_compiler.empty()) {
+    r.subject.cuda_compiler = v.cuda_compiler;
+  }
+  r.subject.cuda_arch = v.cuda_arch;
+  r.subject.sanitizers = v.sanitizers;
   r.env.host = host();
   r.env.profiler_attached = profiler_attached();
   for (const CudaDeviceInfo& d : cuda_devices()) {

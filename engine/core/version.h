@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace ember {
 
@@ -12,6 +13,9 @@ struct Version {
   std::string compiler;  // "GNU 12.2.0"
   std::string build;     // CMake build type
   bool cuda;
+  std::string cuda_compiler;            // "NVIDIA 12.8.93"; empty without CUDA
+  std::vector<std::string> cuda_arch;   // "90-real"
+  std::vector<std::string> sanitizers;  // "address"
 };
 
 Version version();

@@ -59,8 +59,8 @@ class Meter::Timer {
 
 class Meter::HostTimer : public Timer {
  public:
-  HostTimer(Meter& meter, const Work& work, bool flush)
-      : meter_(meter), work_(work), flush_(flush) {}
+  HostTimer(Meter& meter, const Work& work, bool flush, double planted)
+      : meter_(meter), work_(work), flush_(flush), planted_(planted) {}
 
   double sample() override {
     if (flush_) {
@@ -79,6 +79,9 @@ class Meter::HostTimer : public Timer {
       work_.join(s);
     }
     wait(s);
+    const double own = now_seconds() - begin;
+    while (planted_ > 0 && now_seconds() - begin < (1 + planted_) * own) {
+    }
     return now_seconds() - begin;
   }
 
@@ -92,15 +95,17 @@ class Meter::HostTimer : public Timer {
   Meter& meter_;
   const Work& work_;
   bool flush_;
+  double planted_;
   int64_t next_ = 0;
 };
 
 class Meter::DeviceTimer : public Timer {
  public:
-  DeviceTimer(Meter& meter, const Work& work, bool flush)
+  DeviceTimer(Meter& meter, const Work& work, bool flush, double planted)
       : meter_(meter),
         work_(work),
         flush_(flush),
+        planted_(planted),
         gate_(meter.device_),
         begin_(meter.device_, true),
         end_(meter.device_, true),
@@ -115,6 +120,14 @@ class Meter::DeviceTimer : public Timer {
     if (work_.graph) {
       graph_ = std::make_unique<CudaGraph>(stream(false), [&] { enqueue(stream(overlap_)); });
     }
+    delay_ = 0;
+    if (planted_ > 0) {
+      std::vector<double> own;
+      for (int i = 0; i < kOwnSamples; ++i) {
+        own.push_back(std::fabs(sample()));
+      }
+      delay_ = planted_ * report::median(own);
+    }
   }
 
   double sample() override {
@@ -128,6 +141,9 @@ class Meter::DeviceTimer : public Timer {
       graph_->launch(s);
     } else {
       enqueue(s);
+    }
+    if (delay_ > 0) {
+      spin_for(delay_, meter_.device_, s);
     }
     end_.record(s);
     gate_.open();
@@ -153,9 +169,12 @@ class Meter::DeviceTimer : public Timer {
     }
   }
 
+  static constexpr int kOwnSamples = 7;
+
   Meter& meter_;
   const Work& work_;
   bool flush_;
+  double planted_, delay_ = 0;  // a share; seconds a sample
   SpinGate gate_;
   Event begin_, end_;
   bool overlap_;
@@ -182,9 +201,9 @@ std::unique_ptr<Meter::Timer> Meter::timer(const Work& work, const MeasureOption
     scrub_ = Buffer(2 * cache_bytes_, Buffer::Fill::kZero, device_, "cache flush");
   }
   if (device_.kind == DeviceKind::kCpu || work.host_clock) {
-    return std::make_unique<HostTimer>(*this, work, flush);
+    return std::make_unique<HostTimer>(*this, work, flush, options.planted_delay);
   }
-  return std::make_unique<DeviceTimer>(*this, work, flush);
+  return std::make_unique<DeviceTimer>(*this, work, flush, options.planted_delay);
 }
 
 Measurement Meter::measure(const Work& work, const MeasureOptions& options) {

@@ -33,6 +33,8 @@ struct MeasureOptions {
   // microsecond.
   double min_sample_seconds = 200e-6;
   int max_batch = 256;
+  // Share of its own time that each sample is made longer by, to test the gate (planted_delay.h).
+  double planted_delay = 0;
 };
 
 // Enqueues one launch on copy `i` of the operands, 0 <= i < copies.

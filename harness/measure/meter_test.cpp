@@ -6,6 +6,8 @@
 #include "engine/core/clock.h"
 #include "harness/measure/bandwidth.h"
 #include "harness/measure/ceilings.h"
+#include "harness/measure/planted_delay.h"
+#include "kernels/base/error.h"
 #include "kernels/common/cuda_testing.h"
 
 namespace ember {
@@ -73,6 +75,26 @@ TEST(Meter, CopiesAreUsedInTurn) {
   }
 }
 
+TEST(Meter, APlantedDelayIsAShareOfTheOwnTime) {
+  Meter meter(kCpu);
+  MeasureOptions o = hot();
+  const double plain = meter.measure(spinning(100e-6), o).median;
+  o.planted_delay = 0.25;
+  EXPECT_NEAR(meter.measure(spinning(100e-6), o).median / plain, 1.25, 0.05);
+}
+
+TEST(PlantedDelay, NamesCasesByTheirIds) {
+  setenv("EMBER_PLANT_DELAY", "tokens=1/x=0.05", 1);
+  EXPECT_EQ(planted_delay("kernel/a/tokens=1/x"), 0.05);
+  EXPECT_EQ(planted_delay("kernel/a/tokens=16/x"), 0);
+  for (const char* bad : {"linear", "linear=", "linear=-1", "linear=nan", "linear=1s", "=0"}) {
+    setenv("EMBER_PLANT_DELAY", bad, 1);
+    EXPECT_THROW(planted_delay("kernel/linear"), Error) << bad;
+  }
+  unsetenv("EMBER_PLANT_DELAY");
+  EXPECT_EQ(planted_delay("kernel/linear"), 0);
+}
+
 TEST(Ceilings, OfTheCpu) {
   Meter meter(kCpu);
   CeilingOptions o;
@@ -116,6 +138,19 @@ TEST(MeterCuda, EnqueuingIsNotTimed) {
   };
   const double expected = meter.measure(quick, hot()).median;
   EXPECT_NEAR(meter.measure(slow, hot()).median, expected, 0.1 * expected);
+}
+
+TEST(MeterCuda, APlantedDelayIsAShareOfTheOwnTime) {
+  EMBER_NEEDS_CUDA();
+  Meter meter(kGpu);
+  const int64_t bytes = int64_t{64} << 20;
+  const Buffer a(bytes, Buffer::Fill::kZero, kGpu, "target");
+  Work w;
+  w.run = [&](int64_t, Stream s) { write_memory(a.data(), bytes, kGpu, s); };
+  MeasureOptions o = hot();
+  const double plain = meter.measure(w, o).median;
+  o.planted_delay = 0.25;
+  EXPECT_NEAR(meter.measure(w, o).median / plain, 1.25, 0.03);
 }
 
 TEST(MeterCuda, ColdIsSlowerThanHot) {

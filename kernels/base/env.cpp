@@ -34,6 +34,9 @@ const std::vector<EnvDoc>& env_table() {
        "1 waits for every CUDA kernel, so that an error names the op that had it"},
       {EnvVar::kNoPeer, "EMBER_NO_PEER", "0",
        "1 refuses copies straight between GPUs, as on machines where they fail: hops are staged"},
+      {EnvVar::kPlantDelay, "EMBER_PLANT_DELAY", "unset",
+       "TEXT=SHARE: `ember bench kernels` spends SHARE of its time again on each case whose id "
+       "contains TEXT, to test the gate (`ember suite selftest`)"},
   };
   return table;
 }

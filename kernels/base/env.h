@@ -9,7 +9,7 @@
 
 namespace ember {
 
-enum class EnvVar { kThreads, kCpuIsa, kPoison, kNoColor, kSync, kNoPeer };
+enum class EnvVar { kThreads, kCpuIsa, kPoison, kNoColor, kSync, kNoPeer, kPlantDelay };
 
 struct EnvDoc {
   EnvVar id;

@@ -27,6 +27,7 @@ struct Options {
   std::vector<std::string> presets;
   std::string cache = "cold";
   double time_cap = 1;
+  bool no_ceilings = false;
   std::string json;
 };
 
@@ -100,7 +101,7 @@ int run_kernels(Options o, const std::vector<std::string>& command) {
   const DType dtype = o.model.dtype == "auto" ? DType::kBF16 : dtype_named(o.model.dtype);
   c.gemm = {dtype};
   c.gemm_shapes = gemm_shapes(o);
-  const Ceilings ceilings = Ceilings::measure(meter, c);
+  const Ceilings ceilings = o.no_ceilings ? Ceilings() : Ceilings::measure(meter, c);
   add_ceilings(&r, device, ceilings);
   for (const std::string& preset : o.presets) {
     bench_kernels(meter, preset, preset_shape(preset), dtype, ceilings, o.kernels, &r);
@@ -164,6 +165,8 @@ CommandFn add_bench(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   kernels->add_option("--case-cap", o->kernels.measure.time_cap, "seconds for each case")
       ->check(CLI::PositiveNumber);
+  kernels->add_flag("--no-ceilings", o->no_ceilings,
+                    "measure no ceilings, and state no shares: for many short runs");
   CLI::App* ceilings = app.add_subcommand("ceilings", "what a device can do at most");
   for (CLI::App* sub : {kernels, ceilings}) {
     sub->add_option("--devices", o->model.devices, "devices, a list; default: 0, or else cpu");

@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "harness/environment.h"
+#include "harness/measure/planted_delay.h"
 #include "kernels/base/error.h"
 #include "kernels/base/launch_log.h"
 
@@ -105,6 +106,7 @@ class Kernels {
       work.copies = cache == CacheState::kCold ? kernel->copies : 1;
       work.bytes = cost.bytes();
       MeasureOptions o = options_.measure;
+      o.planted_delay = planted_delay(c->id);
       // What has no weights or cache of its own finds activations where its predecessor left them.
       o.cache = kernel->copies > 1 ? cache : CacheState::kHot;
       last_ = meter_.measure(work, o);

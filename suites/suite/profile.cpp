@@ -108,6 +108,9 @@ class Builder {
     SuiteStep& phases =
         bench("phases", {"-m", o_.model, "--devices", devices_, "--dtype", o_.dtype});
     phases.measures_engine = true;
+    if (o_.profile == "nightly") {
+      selftest();
+    }
     return std::move(steps_);
   }
 
@@ -168,6 +171,20 @@ class Builder {
           o_.model + " has no references; --golden-model and --golden name a model that has";
     } else if (s.skipped.empty() && refs.empty()) {
       s.skipped = "no references of " + model + "; --golden names their directory";
+    }
+  }
+
+  // Of the gate on this device, with the bundled model's references or those that were named.
+  void selftest() {
+    SuiteStep& s =
+        add("selftest", {"suite", "selftest", "--devices", o_.devices[0].str(), "--rounds", "20"});
+    s.limit_s = 3600;
+    for (const SuiteStep& g : steps_) {
+      if (g.name == "golden" && !g.skipped.empty() && s.skipped.empty()) {
+        s.skipped = "no references: " + g.skipped;
+      } else if (g.name == "golden") {
+        s.args.insert(s.args.end(), {"-m", g.args[3], "-g", g.args[5]});
+      }
     }
   }
 

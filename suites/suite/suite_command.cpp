@@ -112,6 +112,9 @@ std::string device_text(const std::vector<DeviceId>& devices) {
 }
 
 int run(Options o) {
+  if (o.suite.model.empty()) {
+    fail(ErrorKind::kUsage, "-m MODEL is required");
+  }
   o.suite.devices = choose_devices(o.devices, o.suite.dtype);
   const auto weights = open_weights(o.suite.model);
   const std::vector<SuiteStep> steps = suite_steps(o.suite, weights->config(), bench_names());
@@ -163,7 +166,7 @@ CommandFn add_suite(CLI::App& app) {
   app.add_option("--profile", o->suite.profile, "how much: ci-quick, ci-full, nightly")
       ->check(CLI::IsMember(suite_profiles()))
       ->capture_default_str();
-  app.add_option("-m,--model", o->suite.model, "model directory, or random:PRESET")->required();
+  app.add_option("-m,--model", o->suite.model, "model directory, or random:PRESET");
   app.add_option("-o,--output", o->output, "folder for the report, its page and its exports");
   app.add_option("--devices", o->devices, "stages: 0, 0,1, cpu; default: 0, or else cpu");
   app.add_option("--dtype", o->suite.dtype, "computing type: auto, fp32, fp16, bf16")
@@ -181,7 +184,12 @@ CommandFn add_suite(CLI::App& app) {
   app.add_option("--json", o->json, "write the report to FILE too; - for stdout");
   app.add_flag("--resume", o->resume, "go on where a suite in this folder stopped");
   app.add_flag("--dry-run", o->dry_run, "print the steps and do no more");
-  return [o] { return run(*o); };
+  app.require_subcommand(0, 1);
+  CLI::App* selftest = app.add_subcommand(
+      "selftest",
+      "plant what must turn the harness red; every exit code must be the documented one");
+  const CommandFn run_selftest = add_selftest(*selftest);
+  return [o, selftest, run_selftest] { return selftest->parsed() ? run_selftest() : run(*o); };
 }
 
 }  // namespace ember

@@ -5,6 +5,7 @@
 
 namespace ember {
 
-CommandFn add_suite(CLI::App& app);  // ember suite, ember suite selftest
+CommandFn add_suite(CLI::App& app);     // ember suite, and below it:
+CommandFn add_selftest(CLI::App& app);  // ember suite selftest
 
 }  // namespace ember
