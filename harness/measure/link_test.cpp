@@ -9,6 +9,7 @@
 
 #include "harness/measure/link_fit.h"
 #include "harness/measure/link_rate.h"
+#include "harness/measure/load_chain.h"
 #include "kernels/base/cuda_memory.h"
 #include "kernels/base/error.h"
 #include "kernels/common/cuda_testing.h"
@@ -149,6 +150,17 @@ TEST(Link, VerifyFindsWhatArrivedChanged) {
   EXPECT_EQ(damaged([](Link&) {}), "");
 }
 
+TEST(LoadChain, OneLoadAtATime) {
+  Meter meter((DeviceId()));
+  LoadChain small(meter, {}, 16 << 10), large(meter, {}, int64_t{256} << 20);
+  EXPECT_EQ(small.verify(), "");
+  EXPECT_EQ(large.verify(), "");
+  const double near = small.measure(quick()).median, far = large.measure(quick()).median;
+  EXPECT_GT(near, 2e-10);
+  EXPECT_GT(far, 2 * near);  // memory against the first cache
+  EXPECT_LT(far, 1e-5);
+}
+
 std::vector<LinkWay> ways_of(DeviceId gpu) {
   const Place pageable{{}, false}, pinned{{}, true}, device{gpu, false};
   return {
@@ -177,6 +189,22 @@ TEST(LinkCuda, EveryWayOfOneDevice) {
     EXPECT_GT(rate, 5e8) << name;
     EXPECT_LT(rate, 1e13) << name;
   }
+}
+
+TEST(LinkCuda, OneLoadAtATime) {
+  EMBER_NEEDS_CUDA();
+  const DeviceId gpu{DeviceKind::kCuda, 0};
+  Meter meter(gpu);
+  LoadChain here(meter, {gpu, false}, int64_t{256} << 20);
+  LoadChain host(meter, {{}, true}, int64_t{64} << 20);
+  EXPECT_EQ(here.verify(), "");
+  EXPECT_EQ(host.verify(), "");
+  const double near = here.measure(quick()).median, far = host.measure(quick()).median;
+  std::printf("one load: %.0f ns here, %.0f ns from the host\n", near * 1e9, far * 1e9);
+  EXPECT_GT(near, 1e-7);
+  EXPECT_LT(near, 3e-6);
+  EXPECT_GT(far, near);
+  EXPECT_LT(far, 1e-4);
 }
 
 TEST(LinkCuda, EveryPairOfDevices) {

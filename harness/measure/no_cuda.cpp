@@ -2,6 +2,7 @@
 // Linked instead of the .cu files of this folder in a build without CUDA.
 #include "harness/measure/bandwidth.h"
 #include "harness/measure/bandwidth_host.h"
+#include "harness/measure/load_chain.h"
 #include "harness/measure/spin_gate.h"
 #include "kernels/base/error.h"
 
@@ -40,6 +41,9 @@ void write_memory(void* to, int64_t bytes, DeviceId device, Stream) {
 void copy_memory(void* to, const void* from, int64_t bytes, DeviceId device, Stream, int) {
   require_cpu(device);
   copy_host_memory(to, from, bytes);
+}
+void follow_chain(const void*, int64_t, void*, DeviceId, Stream) {
+  fail(ErrorKind::kUnsupported, "load chain: built without CUDA");
 }
 void empty_kernel(DeviceId, Stream) {
   fail(ErrorKind::kUnsupported, "empty kernel: built without CUDA");

@@ -115,8 +115,18 @@ Table latencies(const Report& r) {
   Table t;
   for (const Case& c : r.cases) {
     if (c.kind == Kind::kP2p && c.metric == Metric::kLatency && !number_param(c, "bytes") &&
-        param(c, "direction") != "both" && !c.samples.empty()) {
+        param(c, "direction") != "both" && param(c, "engine") != "load" && !c.samples.empty()) {
       t.add(param(c, "src"), param(c, "dst"), c, -summarise(c.samples).median);
+    }
+  }
+  return t;
+}
+
+Table loads(const Report& r) {
+  Table t;
+  for (const Case& c : r.cases) {
+    if (c.kind == Kind::kP2p && c.metric == Metric::kLatency && param(c, "engine") == "load") {
+      t.add(param(c, "dst"), param(c, "src"), c, 0);
     }
   }
   return t;
@@ -139,7 +149,7 @@ Table hops(const Report& r) {
 std::string heat_map(const Report& r) {
   std::string out;
   const Table one = bandwidths(r, false), both = bandwidths(r, true), latency = latencies(r),
-              hop = hops(r);
+              load = loads(r), hop = hops(r);
   if (!one.cells.empty()) {
     out += table(one,
                  "Bandwidth of the largest message by the quickest way, from the row's device to "
@@ -152,6 +162,10 @@ std::string heat_map(const Report& r) {
   if (latency.measured()) {
     out += table(latency, "Latency: what the time of a message tends to as it gets smaller.",
                  "from \\ to", "s", true);
+  }
+  if (load.measured()) {
+    out += table(load, "One load by the row's device from the column's memory.", "by \\ from", "s",
+                 true);
   }
   if (hop.measured()) {
     out += table(hop, "One message of the pipeline, by its path.", "message", "s", true);

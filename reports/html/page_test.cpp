@@ -133,12 +133,13 @@ TEST(Page, LinksByBandwidthLatencyAndMessage) {
              link("copy", {{"bytes", 1e9}, {"direction", path("both")}}, Metric::kBandwidth, 7e11),
              link("latency", {{"engine", path("ce")}}, Metric::kLatency, 3e-6),
              link("latency", {{"engine", path("push")}}, Metric::kLatency, 2e-6),
+             link("load", {{"engine", path("load")}}, Metric::kLatency, 7e-7),
              link("hop", {{"bytes", 16384.0}, {"path", path("peer")}}, Metric::kLatency, 5e-6),
              link("hop", {{"bytes", 16384.0}, {"path", path("staged")}}, Metric::kLatency, 2e-5)};
   const std::string tables = heat_map(r);
-  EXPECT_EQ(count(tables, "<table"), 4u);
-  for (const char* shown : {">350.0 GB/s<", ">700.0 GB/s<", ">2.000 us<", ">5.000 us<",
-                            ">20.00 us<", ">peer<", ">staged<"}) {
+  EXPECT_EQ(count(tables, "<table"), 5u);
+  for (const char* shown : {">350.0 GB/s<", ">700.0 GB/s<", ">2.000 us<", ">700.0 ns<",
+                            ">5.000 us<", ">20.00 us<", ">peer<", ">staged<"}) {
     EXPECT_EQ(count(tables, shown), 1u) << shown;
   }
   for (const char* hidden : {"300.0 GB/s", "900.0 GB/s", "800.0 GB/s", "3.000 us"}) {

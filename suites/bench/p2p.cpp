@@ -10,6 +10,7 @@
 #include "harness/environment.h"
 #include "harness/measure/ceilings.h"
 #include "harness/measure/link_fit.h"
+#include "harness/measure/load_chain.h"
 #include "kernels/base/cuda_memory.h"
 #include "kernels/base/error.h"
 #include "reports/format.h"
@@ -19,6 +20,7 @@ namespace {
 
 // Below this a figure of bandwidth is one of latency, which the fit tells better.
 constexpr int64_t kGatedBytes = 64 << 10;
+constexpr int64_t kLeastLoadBytes = 4 << 10, kLoadBytes = int64_t{256} << 20;
 
 class P2p {
  public:
@@ -52,6 +54,22 @@ class P2p {
       out_->cases.push_back(std::move(c));
     }
     add_fit(series, points);
+  }
+
+  void run(const P2pLoads& loads) {
+    report::Case c = report::make_case(report::Kind::kP2p, "load",
+                                       {{"dst", device_name(loads.by)},
+                                        {"engine", std::string("load")},
+                                        {"path", loads.path},
+                                        {"src", device_name(loads.from.device)}},
+                                       report::Metric::kLatency);
+    verbose("p2p: ", c.id, loads.skip.empty() ? "" : " skipped");
+    if (!loads.skip.empty()) {
+      report::skip(c, loads.skip);
+    } else {
+      measure(loads, &c);
+    }
+    out_->cases.push_back(std::move(c));
   }
 
   void run(const P2pHop& hop) {
@@ -152,6 +170,33 @@ class P2p {
     c->work = report::Work{moved, {}, {}};
     hold_against_nominal(series, moved / last_.median, c);
     return true;
+  }
+
+  void measure(const P2pLoads& loads, report::Case* c) {
+    Meter& meter = this->meter(loads.by);
+    try {
+      // Several times any cache on the way, but for the host's, which devices do not reach.
+      LoadChain chain(meter, loads.from,
+                      std::clamp(options_.max_bytes, kLeastLoadBytes, kLoadBytes));
+      const std::string wrong = chain.verify();
+      c->verified = wrong.empty();
+      if (!wrong.empty()) {
+        report::fail_case(*c, "verification: " + wrong);
+        return;
+      }
+      last_ = chain.measure(options_.measure);
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::kOutOfMemory) {
+        throw;
+      }
+      report::skip(*c, e.what());
+      return;
+    }
+    if (last_.seconds.empty()) {
+      report::fail_case(*c, "no sample was kept");
+      return;
+    }
+    record(c, [](double seconds) { return seconds; });
   }
 
   void measure(const P2pHop& hop, int64_t tokens, int64_t hidden, report::Case* c) {
@@ -279,6 +324,11 @@ void bench_p2p(const std::vector<DeviceId>& devices, const P2pOptions& options,
   if (options.links) {
     for (const P2pSeries& series : plan_links(devices, options, why_no_peer)) {
       bench.run(series);
+    }
+    for (const P2pLoads& loads : plan_loads(devices, why_no_peer)) {
+      if (options.kernels) {
+        bench.run(loads);
+      }
     }
   }
   if (options.hops) {

@@ -42,6 +42,14 @@ struct P2pHop {
   std::string skip;
 };
 
+// Loads one after the other by `by` of memory at `from`.
+struct P2pLoads {
+  Place from;
+  DeviceId by;
+  std::string path;  // local, pinned, peer
+  std::string skip;
+};
+
 // Why two devices cannot copy to each other; empty when they can.
 using WhyNoPeer = std::function<std::string(int device, int peer)>;
 
@@ -49,14 +57,16 @@ using WhyNoPeer = std::function<std::string(int device, int peer)>;
 // them. Where there is no GPU, or only one, the plan still has a skipped row for what is missing.
 std::vector<P2pSeries> plan_links(const std::vector<DeviceId>& devices, const P2pOptions& options,
                                   const WhyNoPeer& why_no_peer);
+std::vector<P2pLoads> plan_loads(const std::vector<DeviceId>& devices,
+                                 const WhyNoPeer& why_no_peer);
 std::vector<P2pHop> plan_hops(const std::vector<DeviceId>& devices, const WhyNoPeer& why_no_peer);
 
 // min, 4 min, … up to max; max itself is always the last.
 std::vector<int64_t> p2p_sizes(const P2pOptions& options);
 
 // Appends the cases p2p/copy for every size, p2p/latency, p2p/rate and p2p/fit_error for every
-// series, p2p/hop, and the nominal rates of the links as ceilings. Bytes that arrive wrong fail
-// their case.
+// series, p2p/load, p2p/hop, and the nominal rates of the links as ceilings. Bytes that arrive
+// wrong fail their case.
 void bench_p2p(const std::vector<DeviceId>& devices, const P2pOptions& options,
                report::Report* out);
 

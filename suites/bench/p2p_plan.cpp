@@ -123,6 +123,34 @@ std::vector<P2pSeries> plan_links(const std::vector<DeviceId>& devices, const P2
   return plan.take();
 }
 
+std::vector<P2pLoads> plan_loads(const std::vector<DeviceId>& devices,
+                                 const WhyNoPeer& why_no_peer) {
+  std::vector<P2pLoads> loads;
+  const std::vector<DeviceId> gpus = on_cuda(devices);
+  for (const DeviceId& d : devices) {
+    loads.push_back({{d, false}, d, "local", ""});
+    if (d.kind == DeviceKind::kCuda) {
+      loads.push_back({{{}, true}, d, "pinned", ""});
+    }
+  }
+  const auto pair = [&](DeviceId a, DeviceId b, const std::string& skip) {
+    loads.push_back({{a, false}, b, "peer", skip});
+    loads.push_back({{b, false}, a, "peer", skip});
+  };
+  for (size_t i = 0; i < gpus.size(); ++i) {
+    for (size_t j = i + 1; j < gpus.size(); ++j) {
+      pair(gpus[i], gpus[j], why_no_peer(gpus[i].index, gpus[j].index));
+    }
+  }
+  if (gpus.empty()) {
+    loads.push_back({{{}, true}, missing(gpus), "pinned", kNoGpu});
+    pair({DeviceKind::kCuda, 0}, {DeviceKind::kCuda, 1}, kNoGpu);
+  } else if (gpus.size() == 1) {
+    pair(gpus[0], missing(gpus), kOneGpu);
+  }
+  return loads;
+}
+
 std::vector<P2pHop> plan_hops(const std::vector<DeviceId>& devices, const WhyNoPeer& why_no_peer) {
   std::vector<P2pHop> hops;
   const std::vector<DeviceId> gpus = on_cuda(devices);

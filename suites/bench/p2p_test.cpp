@@ -105,6 +105,25 @@ TEST(P2pPlan, AllOrderedPairsByEveryEngine) {
   }
 }
 
+TEST(P2pPlan, LoadsFromEveryMemoryThatADeviceReaches) {
+  const auto names = [](const std::vector<DeviceId>& devices, bool skipped) {
+    std::multiset<std::string> found;
+    for (const P2pLoads& l : plan_loads(devices, can_peer)) {
+      if (l.skip.empty() != skipped) {
+        found.insert(device_name(l.from.device) + ">" + device_name(l.by) + " " + l.path);
+      }
+    }
+    return found;
+  };
+  EXPECT_EQ(names({kCpu}, false), (std::multiset<std::string>{"cpu>cpu local"}));
+  EXPECT_EQ(names({kCpu}, true).size(), 3u);
+  EXPECT_EQ(names({kGpu0, kGpu1}, false),
+            (std::multiset<std::string>{"cuda:0>cuda:0 local", "cpu>cuda:0 pinned",
+                                        "cuda:1>cuda:1 local", "cpu>cuda:1 pinned",
+                                        "cuda:0>cuda:1 peer", "cuda:1>cuda:0 peer"}));
+  EXPECT_EQ(names({kGpu0}, true).size(), 2u);
+}
+
 TEST(P2pPlan, HopsPeerAgainstStaged) {
   const auto count = [](const std::vector<P2pHop>& hops, const std::string& name, bool skipped) {
     return std::count_if(hops.begin(), hops.end(), [&](const P2pHop& h) {
@@ -170,6 +189,7 @@ TEST(P2p, OfTheHost) {
   ASSERT_NE(hop, nullptr);
   EXPECT_EQ(hop->metric, report::Metric::kLatency);
   EXPECT_FALSE(hop->samples.empty());
+  EXPECT_NE(r.find_case("p2p/load/dst=cpu/engine=load/path=local/src=cpu"), nullptr);
   const report::Case* skipped =
       r.find_case("p2p/copy/direction=one/dst=cuda:0/engine=ce/path=pinned/src=cpu");
   ASSERT_NE(skipped, nullptr);
