@@ -208,6 +208,8 @@ std::string text(const Param& p);
 // A case with its id, unit and direction filled in. What is left to a suite: samples (or skip, or
 // fail), work, set_ceiling.
 Case make_case(Kind kind, const std::string& name, const Params& params, Metric metric);
+// The reason of a case check/golden that the user asked to leave out.
+inline constexpr const char* kGoldenLeftOut = "left out (--no-golden)";
 void skip(Case& c, const std::string& reason);
 void fail_case(Case& c, const std::string& reason);
 // Two measurements of one limit in one run differ by up to this.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "kernels/base/error.h"
 #include "kernels/sample/sample.h"
@@ -51,6 +52,12 @@ class DecodeStream {
 
   // Takes sequence i out; those behind it move up. Its session keeps what next() has fed.
   virtual void leave(int64_t i) = 0;
+
+  // For measuring: gives the devices `steps` further steps, whose tokens the host never reads,
+  // calls `given`, and waits until they are done. The sessions do not grow, and the stream has
+  // ended: any further call throws Error{kInternal}. Throws Error{kUsage} when a session has no
+  // room for them.
+  virtual void run_unread(int64_t steps, const std::function<void()>& given) = 0;
 
   // For a stream of one sequence.
   int32_t next() {

@@ -105,6 +105,40 @@ TEST(DecodeStream, TheContextEnds) {
   EXPECT_EQ(c.session->length(), 8);
 }
 
+// Steps that nobody reads write beyond the session's length alone, and end the stream.
+TEST(DecodeStream, UnreadStepsLeaveNoTrace) {
+  for (size_t stages : {1, 2}) {
+    const auto runtime = make_runtime(tiny(), options(stages));
+    Continued want(*runtime, kPrompt, greedy_params(), 64),
+        got(*runtime, kPrompt, greedy_params(), 64);
+    const auto first = want.stream(), other = got.stream();
+    for (int i = 0; i < 4; ++i) {
+      want.step(*first);
+      got.step(*other);
+    }
+    const int64_t length = got.session->length();
+    bool given = false;
+    other->run_unread(20, [&] { given = true; });
+    EXPECT_TRUE(given);
+    EXPECT_EQ(got.session->length(), length);
+    EXPECT_EQ(kind_of(*other), ErrorKind::kInternal);
+    EXPECT_THROW(other->run_unread(1, [] {}), Error);
+    const auto again = got.stream();
+    for (int i = 0; i < 30; ++i) {
+      want.step(*first);
+      got.step(*again);
+    }
+    EXPECT_EQ(got.ids, want.ids);
+    try {
+      again->run_unread(60, [] {});
+      ADD_FAILURE() << "more steps than the session has room for";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::kUsage);
+    }
+    got.step(*again);  // refused as a whole: the stream goes on
+  }
+}
+
 TEST(DecodeStream, ASessionThatWasChangedIsRefused) {
   const auto runtime = make_runtime(tiny(), options());
   Continued c(*runtime, kPrompt, greedy_params(), 32);

@@ -175,6 +175,7 @@ bool PipelineDecode::may_begin(int64_t step) const {
 
 void PipelineDecode::check_rows() const {
   EMBER_CHECK(!rows_.empty(), "a step of a stream that all sequences have left");
+  EMBER_CHECK(!ended_, "a step of a stream that has ended");
   for (const Row& r : rows_) {
     EMBER_CHECK(r.session->length() == r.base + returned_,
                 "the session of a decode stream was changed: it holds ", r.session->length(),
@@ -233,6 +234,25 @@ void PipelineDecode::leave(int64_t i) {
   for (std::vector<int32_t>& ids : ready_) {
     ids.erase(ids.begin() + i);
   }
+  if (runtime_.loop_->owner == this) {
+    runtime_.loop_->owner = nullptr;
+  }
+}
+
+void PipelineDecode::run_unread(int64_t steps, const std::function<void()>& given) {
+  check_rows();
+  for (const Row& r : rows_) {
+    if (r.base + begun_ + steps > r.session->capacity()) {
+      fail(ErrorKind::kUsage, steps, " steps after ", r.base + begun_, " tokens do not fit in ",
+           r.session->capacity());
+    }
+  }
+  ended_ = true;
+  for (int64_t i = 0; i < steps; ++i) {
+    begin_step();
+  }
+  given();
+  runtime_.stages_.back().backend->synchronize();
   if (runtime_.loop_->owner == this) {
     runtime_.loop_->owner = nullptr;
   }

@@ -40,6 +40,7 @@ class PipelineDecode : public DecodeStream {
   using DecodeStream::next;
   void next(int32_t* ids) override;
   void leave(int64_t i) override;
+  void run_unread(int64_t steps, const std::function<void()>& given) override;
 
   // Waits for the steps under way and keeps their tokens: something else is about to use the
   // devices' ids.
@@ -66,6 +67,7 @@ class PipelineDecode : public DecodeStream {
   int64_t collected_ = 0;                   // of these, whose tokens are known here
   int64_t returned_ = 0;                    // of these, whose tokens next() has returned
   std::deque<std::vector<int32_t>> ready_;  // collected and not returned, a step each
+  bool ended_ = false;                      // by run_unread
   std::deque<Event> fences_;                // the end of step i is fences_[i % 2]; none on the CPU
 };
 

@@ -148,6 +148,18 @@ TEST(Compare, RefusesWhatIsNotComparable) {
   EXPECT_TRUE(refuses(with([](Report* r) { r->cases[0].excluded_throttled = 400; }), "throttled"));
   EXPECT_TRUE(refuses(with([](Report* r) { r->cases.clear(); }), "") ||
               with([](Report* r) { r->cases.clear(); }).exit_code() == 1);
+  const auto unjudged = [](Report* r) {
+    skip(r->cases.emplace_back(make_case(Kind::kCheck, "golden", {}, Metric::kCount)),
+         kGoldenLeftOut);
+  };
+  EXPECT_TRUE(refuses(with(unjudged), "--no-golden"));
+  Report judged = side(2), base = side(1);
+  for (Report* r : {&judged, &base}) {  // by a suite, in another process
+    unjudged(r);
+    Case& c = r->cases.emplace_back(make_case(Kind::kGolden, "all", {}, Metric::kError));
+    c.golden = GoldenVerdict{true, "kl", {}, {}, {}, {}, {}};
+  }
+  EXPECT_FALSE(refuses(compare(base, judged, {}), "--no-golden"));
   const auto gpu = [](void (*change)(Gpu*)) {
     Report a = sample_report(1), b = sample_report(2);
     change(&b.env.gpus[1]);

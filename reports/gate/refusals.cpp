@@ -57,6 +57,16 @@ void check_throttled_samples(const std::string& at, const Report& r, const Polic
   }
 }
 
+// The golden check was left out, and none of its cases came from elsewhere, as in a suite.
+bool rates_unjudged(const Report& r) {
+  bool left_out = false, judged = false;
+  for (const Case& c : r.cases) {
+    left_out = left_out || (c.kind == Kind::kCheck && c.reason == kGoldenLeftOut);
+    judged = judged || c.kind == Kind::kGolden;
+  }
+  return left_out && !judged;
+}
+
 void check_side(const std::string& at, const Report& r, const Policy& policy,
                 std::vector<std::string>* out) {
   if (r.run.status != "complete") {
@@ -76,6 +86,9 @@ void check_side(const std::string& at, const Report& r, const Policy& policy,
   if (build != "Release" && build != "RelWithDebInfo") {
     out->push_back(at + ": a " + (build.empty() ? "debug" : printable(build, 40)) +
                    " build, an optimised one is needed");
+  }
+  if (rates_unjudged(r)) {
+    out->push_back(at + ": rates of an engine that was not judged (--no-golden)");
   }
   for (const Gpu& g : r.env.gpus) {
     check_gpu(at, g, policy, out);

@@ -4,17 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 
 #include "engine/cli/flags.h"
-#include "engine/cli/model.h"
 #include "engine/core/clock.h"
-#include "engine/core/log.h"
 #include "harness/environment.h"
-#include "suites/bench/e2e.h"
+#include "suites/bench/engine_commands.h"
 #include "suites/bench/kernels.h"
-#include "suites/bench/p2p_command.h"
 #include "suites/bench/report_output.h"
 
 namespace ember {
@@ -22,7 +18,6 @@ namespace {
 
 struct Options {
   ModelFlags model;
-  E2eOptions e2e;
   KernelsOptions kernels;
   std::vector<std::string> presets;
   std::string cache = "cold";
@@ -33,39 +28,6 @@ struct Options {
 
 DType dtype_named(const std::string& name) {
   return name == "fp16" ? DType::kF16 : name == "bf16" ? DType::kBF16 : DType::kF32;
-}
-
-int run_e2e(Options o, const std::vector<std::string>& command) {
-  const double start = now_seconds();
-  const auto longest = [](const std::vector<int64_t>& v) {
-    return *std::max_element(v.begin(), v.end());
-  };
-  const Model model = open_model(o.model.model);
-  o.model.context = longest(o.e2e.depths) + longest(o.e2e.prompts) + o.e2e.tokens;
-  RuntimeOptions options = runtime_options(o.model, model.weights->config().max_position);
-  options.batch = longest(o.e2e.batches);
-  const DeviceId device = options.devices.at(0);
-  report::Report r = start_report(command, options.devices);
-  // Before the weights take the memory.
-  Ceilings ceilings;
-  {
-    Meter meter(device);
-    CeilingOptions c;
-    c.time_cap = o.time_cap;
-    const ModelShape& m = model.weights->config().shape;
-    c.gemm_shapes = {{longest(o.e2e.prompts), 2 * m.F, m.D}};
-    ceilings = Ceilings::measure(meter, c);
-    o.e2e.cache_bytes = meter.cache_bytes();
-  }
-  add_ceilings(&r, device, ceilings);
-  const LoadedRuntime loaded = load_runtime(model, options);
-  const DType activation = loaded.runtime->activation_dtype();
-  o.e2e.model = std::filesystem::path(o.model.model).filename().string();
-  o.e2e.weights = device.kind == DeviceKind::kCuda ? activation : model.weights->config().dtype;
-  r.model = describe_model(*model.weights, dtype_name(activation));
-  bench_e2e(*loaded.runtime, ceilings, o.e2e, &r);
-  output_report(&r, o.json, start);
-  return exit_code_of(r);
 }
 
 const ModelShape& preset_shape(const std::string& name) {
@@ -130,21 +92,6 @@ int run_ceilings(const Options& o, const std::vector<std::string>& command) {
 CommandFn add_bench(CLI::App& app) {
   auto o = std::make_shared<Options>();
   app.require_subcommand(1);
-  CLI::App* e2e = app.add_subcommand("e2e", "prefill of one sequence, decode of one or several");
-  add_model_flags(*e2e, o->model, false);
-  e2e->add_option("-p,--prompt", o->e2e.prompts, "tokens of the prompt, a list")
-      ->delimiter(',')
-      ->check(CLI::PositiveNumber);
-  e2e->add_option("-n,--tokens", o->e2e.tokens, "tokens decoded after it")
-      ->check(CLI::NonNegativeNumber);
-  e2e->add_option("-d,--depth", o->e2e.depths, "tokens in the cache before the prompt, a list")
-      ->delimiter(',')
-      ->check(CLI::NonNegativeNumber);
-  e2e->add_option("--batch", o->e2e.batches, "sessions in one decode step, a list; at most 16")
-      ->delimiter(',')
-      ->check(CLI::Range(int64_t{1}, kMaxBatch));
-  e2e->add_option("-r,--repetitions", o->e2e.repetitions, "repetitions that are kept")
-      ->check(CLI::Range(1, 1000));
   CLI::App* kernels = app.add_subcommand("kernels", "every kernel of a pass by itself");
   kernels->add_option("--preset", o->presets, "model shapes, a list")->delimiter(',')->required();
   kernels->add_option("--dtype", o->model.dtype, "bf16 (default), fp16 or fp32")
@@ -159,6 +106,8 @@ CommandFn add_bench(CLI::App& app) {
       ->add_option("--cache", o->cache, "operands in the cache or not: cold (default), hot, both")
       ->check(CLI::IsMember({"cold", "hot", "both"}));
   kernels->add_option("--filter", o->kernels.filter, "regular expression on the id of a case");
+  kernels->add_option("--ids", o->kernels.ids_file,
+                      "measure the cases that this file names alone, a line each; * is all");
   kernels
       ->add_option("--target", o->kernels.measure.target,
                    "stop when the median is known to this share")
@@ -171,19 +120,19 @@ CommandFn add_bench(CLI::App& app) {
   for (CLI::App* sub : {kernels, ceilings}) {
     sub->add_option("--devices", o->model.devices, "devices, a list; default: 0, or else cpu");
   }
-  for (CLI::App* sub : {e2e, kernels, ceilings}) {
+  for (CLI::App* sub : {kernels, ceilings}) {
     add_log_flags(*sub);
     sub->add_option("--time-cap", o->time_cap, "seconds for each ceiling")
         ->check(CLI::PositiveNumber);
     sub->add_option("--json", o->json, "write the report to FILE; - for stdout");
   }
-  const BenchCommand p2p = add_bench_p2p(app);
-  return [o, e2e, kernels, p2p] {
-    if (p2p.app->parsed()) {
-      return p2p.run();
-    }
-    if (e2e->parsed()) {
-      return run_e2e(*o, {"ember", "bench", "e2e"});
+  const std::vector<BenchCommand> others = {add_bench_e2e(app), add_bench_phases(app),
+                                            add_bench_p2p(app)};
+  return [o, kernels, others] {
+    for (const BenchCommand& c : others) {
+      if (c.app->parsed()) {
+        return c.run();
+      }
     }
     return kernels->parsed() ? run_kernels(*o, {"ember", "bench", "kernels"})
                              : run_ceilings(*o, {"ember", "bench", "ceilings"});

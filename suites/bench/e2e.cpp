@@ -4,98 +4,17 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
+#include <utility>
 
 #include "engine/core/clock.h"
-#include "engine/runtime/decode_stream.h"
 #include "harness/environment.h"
 #include "harness/step_cost.h"
-#include "kernels/argmax/argmax.h"
 #include "reports/stats.h"
+#include "suites/bench/scenario.h"
 
 namespace ember {
 namespace {
-
-// Ids that every build feeds: they spread over the vocabulary and stay the same for ever.
-std::vector<int32_t> prompt_ids(int64_t n, int64_t vocab) {
-  std::vector<int32_t> ids;
-  uint64_t state = 1;
-  for (int64_t i = 0; i < n; ++i) {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    ids.push_back(static_cast<int32_t>((state >> 33) % static_cast<uint64_t>(vocab)));
-  }
-  return ids;
-}
-
-int32_t greedy(const TensorView& logits) {
-  const float* row = logits.as<float>();
-  return static_cast<int32_t>(std::max_element(row, row + logits.numel()) - row);
-}
-
-struct Repetition {
-  double prefill = 0;         // seconds until the last prompt token's logits
-  std::vector<double> steps;  // seconds of each decode step, the choice of its token included
-  std::vector<int32_t> ids;
-};
-
-class Scenario {
- public:
-  Scenario(IRuntime& runtime, int64_t depth, int64_t prompt, int64_t tokens, int64_t batch)
-      : runtime_(runtime), depth_(depth), fed_(depth + prompt), tokens_(tokens) {
-    // The text of session i starts at id i, so that they differ.
-    ids_ = prompt_ids(fed_ + batch - 1, runtime.config().shape.V);
-    for (int64_t i = 0; i < batch; ++i) {
-      sessions_.push_back(runtime.new_session(fed_ + tokens));
-      if (depth > 0) {
-        runtime.prefill(*sessions_.back(), ids_.data() + i, depth);
-      }
-    }
-  }
-
-  Repetition run() {
-    Repetition r;
-    std::vector<int32_t> last;  // of each session
-    for (size_t i = 0; i < sessions_.size(); ++i) {
-      Session& session = *sessions_[i];
-      session.truncate(depth_);
-      const double start = now_seconds();
-      last.push_back(greedy(runtime_.prefill(session, ids_.data() + i + depth_, fed_ - depth_)));
-      r.prefill = i == 0 ? now_seconds() - start : r.prefill;
-    }
-    r.ids = last;
-    double before = now_seconds();
-    const auto stream = tokens_ > 0 ? runtime_.start_batch(sequences(last)) : nullptr;
-    for (int64_t step = 0; step < tokens_; ++step) {
-      if (stream) {
-        stream->next(last.data());
-      }
-      for (size_t i = 0; !stream && i < sessions_.size(); ++i) {
-        last[i] = greedy(runtime_.decode(*sessions_[i], last[i]));
-      }
-      r.ids.insert(r.ids.end(), last.begin(), last.end());
-      const double now = now_seconds();
-      r.steps.push_back(now - before);
-      before = now;
-    }
-    return r;
-  }
-
- private:
-  std::vector<DecodeSequence> sequences(const std::vector<int32_t>& first_ids) const {
-    DecodeParams p;
-    p.greedy = true;
-    p.max_tokens = tokens_;
-    std::vector<DecodeSequence> all;
-    for (size_t i = 0; i < sessions_.size(); ++i) {
-      all.push_back({sessions_[i].get(), first_ids[i], p});
-    }
-    return all;
-  }
-
-  IRuntime& runtime_;
-  int64_t depth_, fed_, tokens_;
-  std::vector<int32_t> ids_;
-  std::vector<std::unique_ptr<Session>> sessions_;
-};
 
 bool agree(const Repetition& a, const Repetition& b) {
   const auto close = [](double x, double y) { return std::fabs(x - y) <= 0.02 * std::max(x, y); };
@@ -103,68 +22,214 @@ bool agree(const Repetition& a, const Repetition& b) {
          (a.steps.empty() || close(report::median(a.steps), report::median(b.steps)));
 }
 
+// What a scenario gave.
+struct Measured {
+  std::vector<Repetition> kept;
+  int warmup = 1;
+  bool same = true;  // the ids of all repetitions
+  std::vector<UnreadSteps> unread;
+  std::vector<report::Stage> prefill_stages, decode_stages;
+
+  template <class F>
+  std::vector<double> each(const F& value) const {
+    std::vector<double> all;
+    std::transform(kept.begin(), kept.end(), std::back_inserter(all), value);
+    return all;
+  }
+  std::vector<double> steps() const {
+    std::vector<double> all;
+    for (const Repetition& r : kept) {
+      all.insert(all.end(), r.steps.begin(), r.steps.end());
+    }
+    return all;
+  }
+};
+
+// Shares of `window` seconds. The hop out of a stage: on the CPU by the clock; between CUDA devices
+// whose passes follow one another (`hops` of them in the window, 0 where stages overlap) it is
+// what the passes leave of the window.
+std::vector<report::Stage> stage_shares(const std::vector<StageTime>& times, double window,
+                                        int64_t hops) {
+  std::vector<report::Stage> out;
+  const double busy = std::accumulate(times.begin(), times.end(), 0.0,
+                                      [](double s, const StageTime& t) { return s + t.busy; });
+  const bool cuda = std::all_of(times.begin(), times.end(), [](const StageTime& t) {
+    return t.device.kind == DeviceKind::kCuda;
+  });
+  for (size_t i = 0; i < times.size(); ++i) {
+    report::Stage s;
+    s.stage = static_cast<int64_t>(i);
+    s.device = device_name(times[i].device);
+    s.busy_share = std::min(1.0, times[i].busy / window);
+    s.bubble_share = 1 - *s.busy_share;
+    const std::vector<double>& hop = times[(i + 1) % times.size()].receives;
+    if (!hop.empty()) {
+      s.hop_s = report::median(hop);
+    } else if (cuda && hops > 0) {
+      s.hop_s = std::max(0.0, window - busy) / static_cast<double>(hops);
+    }
+    out.push_back(std::move(s));
+  }
+  return out;
+}
+
 class E2e {
  public:
-  E2e(IRuntime& runtime, const Ceilings& ceilings, const E2eOptions& options, report::Report* out)
+  E2e(IRuntime& runtime, const Ceilings& ceilings, const E2eOptions& options, StageTimer* timer,
+      report::Report* out)
       : runtime_(runtime),
         dtype_(dtype_name(runtime.activation_dtype())),
         ceilings_(ceilings),
         options_(options),
+        choice_(options.filter, options.ids_file),
+        timer_(timer),
         out_(out) {}
 
   // The prefill of a batch is that of its first session, and the same for every batch.
-  void run(int64_t depth, int64_t prompt, int64_t batch, bool with_prefill) {
-    Scenario scenario(runtime_, depth, prompt, options_.tokens, batch);
-    Repetition before = scenario.run();
-    int warmup = 1;
-    std::vector<Repetition> kept;
-    bool same = true;
-    while (true) {
-      Repetition r = scenario.run();
-      same = same && r.ids == before.ids;
-      const bool steady = agree(r, before);
-      before = r;
-      if (kept.empty() && !steady && warmup < options_.max_warmup) {
-        ++warmup;
-        continue;
+  void run(const Scenario::Size& size, bool with_prefill) {
+    std::vector<std::pair<std::string, report::Case>> cases;
+    const auto add = [&](const char* name, report::Metric metric) {
+      report::Case c = start(name, metric, size);
+      if (choice_.wants(c.id)) {
+        cases.emplace_back(name, std::move(c));
       }
-      kept.push_back(std::move(r));
-      if (static_cast<int>(kept.size()) == options_.repetitions) {
-        break;
-      }
-    }
+    };
     if (with_prefill) {
-      add_prefill(depth, prompt, kept, warmup, same);
+      add("prefill", report::Metric::kTtft);
+      add("prefill_rate", report::Metric::kTokensPerS);
     }
-    if (options_.tokens > 0) {
-      add_decode(depth, prompt, batch, kept, warmup, same);
-      if (options_.batches.size() > 1 || batch > 1) {
-        add_throughput(depth, prompt, batch, kept, warmup, same);
-      }
+    if (size.tokens > 0) {
+      add("decode", report::Metric::kTpot);
+      add("throughput", report::Metric::kTokensPerS);
+      add("decode_unread", report::Metric::kTpot);
+      add("decode_given", report::Metric::kTime);
+    }
+    if (cases.empty()) {
+      return;
+    }
+    const Measured m = options_.refusal.empty() ? measure(size) : Measured();
+    for (auto& [name, c] : cases) {
+      options_.refusal.empty() ? fill(name, size, m, &c) : report::fail_case(c, options_.refusal);
+      out_->cases.push_back(std::move(c));
     }
   }
 
  private:
-  report::Case start(const std::string& name, int64_t depth, int64_t prompt, int64_t batch,
-                     bool same) const {
-    report::Case c;
-    c.kind = report::Kind::kE2e;
-    c.params = {{"depth", static_cast<double>(depth)},
-                {"dtype", dtype_},
-                {"model", options_.model},
-                {"prompt", static_cast<double>(prompt)},
-                {"stages", static_cast<double>(runtime_.device_map().stages.size())}};
-    if (batch > 1) {
-      c.params["batch"] = static_cast<double>(batch);
+  report::Case start(const std::string& name, report::Metric metric,
+                     const Scenario::Size& size) const {
+    report::Params params = {{"depth", static_cast<double>(size.depth)},
+                             {"dtype", dtype_},
+                             {"model", options_.model},
+                             {"prompt", static_cast<double>(size.prompt)},
+                             {"stages", static_cast<double>(runtime_.device_map().stages.size())}};
+    if (size.batch > 1 && name.rfind("prefill", 0) != 0) {
+      params["batch"] = static_cast<double>(size.batch);
     }
-    c.id = report::case_id(c.kind, name, c.params);
-    c.verified = same;
-    if (!same) {
-      c.status = report::Status::kFailed;
-      c.reason = "greedy ids changed between repetitions";
-    }
+    report::Case c = report::make_case(report::Kind::kE2e, name, params, metric);
+    c.gate = name == "prefill" || name == "decode";  // the others follow from them, or explain them
     c.stop = "count";
     return c;
+  }
+
+  Measured measure(const Scenario::Size& size) {
+    Scenario scenario(runtime_, size);
+    Measured m;
+    Repetition before = scenario.run();
+    while (static_cast<int>(m.kept.size()) < options_.repetitions) {
+      Repetition r = scenario.run();
+      m.same = m.same && r.ids == before.ids;
+      const bool steady = agree(r, before);
+      before = r;
+      if (m.kept.empty() && !steady && m.warmup < options_.max_warmup) {
+        ++m.warmup;
+        continue;
+      }
+      m.kept.push_back(std::move(r));
+    }
+    for (int i = 0; i < options_.repetitions; ++i) {
+      const std::optional<UnreadSteps> u = scenario.run_unread();
+      if (u) {
+        m.unread.push_back(*u);
+      }
+    }
+    if (timer_ != nullptr) {
+      measure_stages(scenario, size, &m);
+    }
+    return m;
+  }
+
+  // In a repetition of its own, so that the events disturb no sample.
+  void measure_stages(Scenario& scenario, const Scenario::Size& size, Measured* m) {
+    const double start = now_seconds();
+    timer_->start();
+    const Repetition r = scenario.run([&] {
+      const double prefill = now_seconds() - start;
+      m->prefill_stages = stage_shares(timer_->stop(), prefill, 0);
+      timer_->start();
+    });
+    m->same = m->same && r.ids == m->kept.back().ids;
+    const std::vector<StageTime> times = timer_->stop();
+    if (size.tokens > 0) {
+      // The residual stream from stage to stage, and the ids from the last to the first.
+      const auto stages = static_cast<int64_t>(times.size());
+      m->decode_stages = stage_shares(times, r.decode(), stages > 1 ? stages * size.tokens : 0);
+    }
+  }
+
+  void fill(const std::string& name, const Scenario::Size& size, const Measured& m,
+            report::Case* c) {
+    c->verified = m.same;
+    if (!m.same) {
+      report::fail_case(*c, "greedy ids changed between repetitions");
+    }
+    const auto tokens = static_cast<double>(size.batch * size.tokens);
+    const auto prompt = static_cast<double>(size.prompt);
+    if (name == "prefill") {
+      sample(c, m.each([](const Repetition& r) { return r.prefill; }), m.warmup);
+      add_prefill(size, m, c);
+    } else if (name == "prefill_rate") {
+      sample(c, m.each([&](const Repetition& r) { return prompt / r.prefill; }), m.warmup);
+    } else if (name == "decode") {
+      sample(c, m.steps(), m.warmup * size.tokens);
+      add_decode(size, m, c);
+    } else if (name == "throughput") {
+      sample(c, m.each([&](const Repetition& r) { return tokens / r.decode(); }), m.warmup);
+    } else if (m.unread.empty()) {
+      report::skip(*c, "the runtime has no streams of tokens");
+    } else {
+      std::vector<double> all;
+      for (const UnreadSteps& u : m.unread) {
+        all.push_back(name == "decode_unread" ? u.step : u.given);
+      }
+      sample(c, std::move(all), 0);
+    }
+  }
+
+  void sample(report::Case* c, std::vector<double> values, int64_t warmup) {
+    c->samples.push_back({0, order_++, {}, std::move(values)});
+    c->excluded_warmup = warmup;
+  }
+
+  void add_prefill(const Scenario::Size& size, const Measured& m, report::Case* c) const {
+    const double flops = prefill_flops(runtime_.config(), size.prompt, size.depth);
+    c->work = report::Work{{}, flops, static_cast<double>(size.prompt)};
+    c->output_sha256 = hash_ids({m.kept[0].ids[0]});
+    c->stages = m.prefill_stages;
+    hold_against(c, ceilings_, "gemm_" + dtype_, first_device(),
+                 flops / report::median(c->samples[0].values), device_count());
+  }
+
+  void add_decode(const Scenario::Size& size, const Measured& m, report::Case* c) const {
+    const int64_t middle = size.depth + size.prompt + size.tokens / 2;
+    const double bytes = decode_step_bytes(runtime_.config(), options_.weights,
+                                           runtime_.activation_dtype(), middle, size.batch);
+    c->work = report::Work{bytes, {}, static_cast<double>(size.batch)};
+    c->output_sha256 = hash_ids(m.kept[0].ids);
+    c->stages = m.decode_stages;
+    if (bytes > 2 * static_cast<double>(options_.cache_bytes)) {  // else memory is not its limit
+      hold_against(c, ceilings_, "mem_read", first_device(),
+                   bytes / report::median(c->samples[0].values));
+    }
   }
 
   DeviceId first_device() const { return runtime_.device_map().stages.at(0).device; }
@@ -180,62 +245,12 @@ class E2e {
     return static_cast<int64_t>(seen.size());
   }
 
-  void add_prefill(int64_t depth, int64_t prompt, const std::vector<Repetition>& kept, int warmup,
-                   bool same) {
-    report::Case c = start("prefill", depth, prompt, 1, same);
-    c.metric = report::Metric::kTtft;
-    std::vector<double> all;
-    for (const Repetition& r : kept) {
-      all.push_back(r.prefill);
-    }
-    c.samples.push_back({0, order_++, {}, all});
-    c.excluded_warmup = warmup;
-    const double flops = prefill_flops(runtime_.config(), prompt, depth);
-    c.work = report::Work{{}, flops, static_cast<double>(prompt)};
-    hold_against(&c, ceilings_, "gemm_" + dtype_, first_device(), flops / report::median(all),
-                 device_count());
-    out_->cases.push_back(std::move(c));
-  }
-
-  void add_decode(int64_t depth, int64_t prompt, int64_t batch, const std::vector<Repetition>& kept,
-                  int warmup, bool same) {
-    report::Case c = start("decode", depth, prompt, batch, same);
-    c.metric = report::Metric::kTpot;
-    std::vector<double> all;
-    for (const Repetition& r : kept) {
-      all.insert(all.end(), r.steps.begin(), r.steps.end());
-    }
-    c.samples.push_back({0, order_++, {}, all});
-    c.excluded_warmup = warmup * options_.tokens;
-    const int64_t middle = depth + prompt + options_.tokens / 2;
-    const double bytes = decode_step_bytes(runtime_.config(), options_.weights,
-                                           runtime_.activation_dtype(), middle, batch);
-    c.work = report::Work{bytes, {}, static_cast<double>(batch)};
-    if (bytes > 2 * static_cast<double>(options_.cache_bytes)) {  // else memory is not its limit
-      hold_against(&c, ceilings_, "mem_read", first_device(), bytes / report::median(all));
-    }
-    out_->cases.push_back(std::move(c));
-  }
-
-  // Tokens of all sessions a second, a sample a repetition.
-  void add_throughput(int64_t depth, int64_t prompt, int64_t batch,
-                      const std::vector<Repetition>& kept, int warmup, bool same) {
-    report::Case c = start("throughput", depth, prompt, batch, same);
-    c.metric = report::Metric::kTokensPerS;
-    std::vector<double> all;
-    for (const Repetition& r : kept) {
-      all.push_back(static_cast<double>(batch * options_.tokens) /
-                    std::accumulate(r.steps.begin(), r.steps.end(), 0.0));
-    }
-    c.samples.push_back({0, order_++, {}, all});
-    c.excluded_warmup = warmup;
-    out_->cases.push_back(std::move(c));
-  }
-
   IRuntime& runtime_;
   std::string dtype_;
   const Ceilings& ceilings_;
   const E2eOptions& options_;
+  CaseChoice choice_;
+  StageTimer* timer_;
   report::Report* out_;
   int64_t order_ = 0;
 };
@@ -243,12 +258,12 @@ class E2e {
 }  // namespace
 
 void bench_e2e(IRuntime& runtime, const Ceilings& ceilings, const E2eOptions& options,
-               report::Report* report) {
-  E2e bench(runtime, ceilings, options, report);
+               StageTimer* timer, report::Report* report) {
+  E2e bench(runtime, ceilings, options, timer, report);
   for (const int64_t depth : options.depths) {
     for (const int64_t prompt : options.prompts) {
       for (const int64_t batch : options.batches) {
-        bench.run(depth, prompt, batch, batch == options.batches[0]);
+        bench.run({depth, prompt, options.tokens, batch}, batch == options.batches[0]);
       }
     }
   }

@@ -10,6 +10,8 @@
 #include "engine/runtime/runtime.h"
 #include "harness/measure/ceilings.h"
 #include "reports/report.h"
+#include "suites/bench/case_choice.h"
+#include "suites/bench/stage_timer.h"
 
 namespace ember {
 
@@ -22,13 +24,17 @@ struct E2eOptions {
   std::vector<int64_t> depths = {0};     // tokens in the cache before the prompt; each a case
   std::vector<int64_t> batches = {1};    // sessions in one decode step; each a case
   int repetitions = 5;
-  int max_warmup = 4;  // repetitions until two agree within 2 %
+  int max_warmup = 4;            // repetitions until two agree within 2 %
+  std::string filter, ids_file;  // CaseChoice
+  // Why nothing may be measured; every case then fails with it. Empty: nothing is in the way.
+  std::string refusal;
 };
 
-// Appends the cases e2e/prefill and e2e/decode to the report; a sample of decode is a step, which
-// gives a token to each of its sessions. `ceilings` are
-// those of the runtime's first device. Output that changes between repetitions fails its case.
+// Appends the cases e2e/NAME to the report; docs/measuring.md lists them. A sample of decode is a
+// step, which gives a token to each of its sessions. `ceilings` are those of the runtime's first
+// device. `timer` decorates the stages of the runtime, or is null. Output that changes between
+// repetitions fails its cases.
 void bench_e2e(IRuntime& runtime, const Ceilings& ceilings, const E2eOptions& options,
-               report::Report* report);
+               StageTimer* timer, report::Report* report);
 
 }  // namespace ember

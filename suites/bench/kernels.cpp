@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <optional>
-#include <regex>
 
 #include "harness/environment.h"
 #include "harness/measure/planted_delay.h"
 #include "kernels/base/error.h"
 #include "kernels/base/launch_log.h"
+#include "suites/bench/case_choice.h"
 
 namespace ember {
 namespace {
@@ -48,19 +48,21 @@ class Kernels {
         dtype_(dtype),
         ceilings_(ceilings),
         options_(options),
-        filter_(options.filter),
+        choice_(options.filter, options.ids_file),
         out_(out) {}
 
   void run(const PassShape& shape, CacheState cache) {
     double sum = 0;
     bool complete = true;
+    const bool all =
+        choice_.wants(report::case_id(report::Kind::kKernel, "sum", params(shape, cache)));
     for (const StepKernelInfo& info : step_kernels(shape)) {
       report::Case c;
       c.kind = report::Kind::kKernel;
       c.params = params(shape, cache);
       c.id = report::case_id(c.kind, info.name, c.params);
-      if (!std::regex_search(c.id, filter_)) {
-        complete = false;
+      const bool wanted = choice_.wants(c.id);
+      if (!all && !wanted) {
         continue;
       }
       measure(info, cache, &c);
@@ -68,9 +70,11 @@ class Kernels {
       if (!c.samples.empty()) {
         sum += static_cast<double>(info.count) * last_.median;
       }
-      out_->cases.push_back(std::move(c));
+      if (wanted) {
+        out_->cases.push_back(std::move(c));
+      }
     }
-    if (complete) {
+    if (all && complete) {
       add_sum(shape, cache, sum);
     }
   }
@@ -169,7 +173,7 @@ class Kernels {
   DType dtype_;
   const Ceilings& ceilings_;
   const KernelsOptions& options_;
-  std::regex filter_;
+  CaseChoice choice_;
   report::Report* out_;
   Measurement last_;
   int64_t order_ = 0;

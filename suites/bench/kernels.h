@@ -12,7 +12,7 @@
 namespace ember {
 
 struct KernelsOptions {
-  std::string filter;                    // regular expression on the case's id; empty: all
+  std::string filter, ids_file;          // CaseChoice
   std::vector<int64_t> tokens = {1};     // T of each pass
   std::vector<int64_t> depths = {1024};  // cached tokens before it
   bool cold = true, hot = false;

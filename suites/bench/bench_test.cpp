@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// The benches on the CPU: what they report of a small model adds up, and what is wrong is refused.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "harness/environment.h"
+#include "kernels/base/error.h"
+#include "reports/stats.h"
+#include "reports/writer.h"
+#include "suites/bench/e2e.h"
+#include "suites/bench/engine_check.h"
+#include "suites/bench/operands.h"
+#include "suites/bench/phases.h"
+#include "suites/bench/scenario.h"
+
+namespace ember {
+namespace {
+
+const std::string kTiny = std::string(EMBER_SOURCE_DIR) + "/golden/models/tiny";
+
+template <class Timer>
+std::unique_ptr<IRuntime> runtime(Timer& timer, size_t stages) {
+  RuntimeOptions o;
+  o.devices.assign(stages, DeviceId{});
+  o.context = 128;
+  o.batch = 2;
+  o.decorate = [&](std::unique_ptr<IBackend> b, int64_t stage) {
+    return timer.decorate(std::move(b), stage);
+  };
+  return make_runtime(open_weights("random:tiny:bf16"), o);
+}
+
+const report::Case* find(const report::Report& r, const std::string& start,
+                         const std::string& part = "") {
+  for (const report::Case& c : r.cases) {
+    if (c.id.rfind(start, 0) == 0 && c.id.find(part) != std::string::npos) {
+      return &c;
+    }
+  }
+  ADD_FAILURE() << "no case " << start << " … " << part;
+  static const report::Case none;
+  return &none;
+}
+
+double median(const report::Case* c) {
+  return c->samples.empty() ? 0 : report::median(c->samples[0].values);
+}
+
+TEST(E2eBench, CasesOfOneScenario) {
+  StageTimer timer;
+  const auto two = runtime(timer, 2);
+  E2eOptions o;
+  o.model = "tiny";
+  o.prompts = {8};
+  o.depths = {16};
+  o.tokens = 12;
+  o.batches = {1, 2};
+  o.repetitions = 3;
+  report::Report r = start_report({"test"}, {DeviceId{}});
+  bench_e2e(*two, Ceilings(), o, &timer, &r);
+  EXPECT_EQ(r.cases.size(), 2u + 4 + 4);
+  const report::Case* decode = find(r, "e2e/decode/depth");
+  EXPECT_EQ(decode->samples[0].values.size(), 36u);
+  EXPECT_EQ(decode->output_sha256.value_or("").size(), 64u);
+  EXPECT_EQ(find(r, "e2e/prefill/")->samples[0].values.size(), 3u);
+  EXPECT_NEAR(median(find(r, "e2e/prefill_rate/")) * median(find(r, "e2e/prefill/")), 8, 1);
+  EXPECT_LT(median(find(r, "e2e/decode_given/")), 10 * median(decode));
+  // One thread runs both stages in turn: together they are busy for the whole time at most.
+  for (const report::Case* c : {decode, find(r, "e2e/prefill/")}) {
+    ASSERT_EQ(c->stages.size(), 2u) << c->id;
+    double busy = 0;
+    for (const report::Stage& s : c->stages) {
+      EXPECT_GT(*s.busy_share, 0.02) << c->id;
+      EXPECT_NEAR(*s.busy_share + *s.bubble_share, 1, 1e-12);
+      EXPECT_TRUE(s.hop_s.has_value() || c != decode);
+      busy += *s.busy_share;
+    }
+    EXPECT_LE(busy, 1.001) << c->id;
+  }
+  EXPECT_NO_THROW(report::to_json(r));
+  // The same ids whenever and however often they are asked for.
+  report::Report again = start_report({"test"}, {DeviceId{}});
+  StageTimer other;
+  bench_e2e(*runtime(other, 1), Ceilings(), o, nullptr, &again);
+  EXPECT_EQ(find(again, "e2e/decode/depth")->output_sha256, decode->output_sha256);
+  EXPECT_NE(find(again, "e2e/decode/batch")->output_sha256, decode->output_sha256);
+}
+
+TEST(E2eBench, ARefusalHasNoRates) {
+  StageTimer timer;
+  E2eOptions o;
+  o.tokens = 4;
+  o.refusal = "the golden check failed";
+  report::Report r;
+  bench_e2e(*runtime(timer, 1), Ceilings(), o, &timer, &r);
+  ASSERT_FALSE(r.cases.empty());
+  for (const report::Case& c : r.cases) {
+    EXPECT_EQ(c.status, report::Status::kFailed);
+    EXPECT_TRUE(c.samples.empty());
+    EXPECT_EQ(c.reason, o.refusal);
+  }
+}
+
+TEST(E2eBench, WhatTheIdsFileNames) {
+  const std::string path = ::testing::TempDir() + "/ember_bench_ids";
+  StageTimer timer;
+  const auto one = runtime(timer, 1);
+  E2eOptions o;
+  o.model = "tiny";
+  o.prompts = {4};
+  o.depths = {0, 8};
+  o.tokens = 3;
+  o.repetitions = 1;
+  report::Report all, some;
+  bench_e2e(*one, Ceilings(), o, nullptr, &all);
+  const std::string id = find(all, "e2e/decode/", "depth=8")->id;
+  std::ofstream(path) << id << "\n";
+  o.ids_file = path;
+  bench_e2e(*one, Ceilings(), o, nullptr, &some);
+  ASSERT_EQ(some.cases.size(), 1u);
+  EXPECT_EQ(some.cases[0].id, id);
+  std::ofstream(path) << "*\n";
+  some.cases.clear();
+  bench_e2e(*one, Ceilings(), o, nullptr, &some);
+  EXPECT_EQ(some.cases.size(), all.cases.size());
+  std::ofstream(path) << "\n";
+  EXPECT_THROW(CaseChoice("", path), Error);
+  EXPECT_THROW(CaseChoice("(", ""), Error);
+  std::remove(path.c_str());
+}
+
+TEST(EngineCheck, PassesFailsOrSaysWhyNot) {
+  EngineCheckOptions o;
+  o.model = kTiny;
+  o.devices = {DeviceId{}};
+  o.plant = "rope-sign";
+  const report::Case wrong = check_engine(o);
+  EXPECT_EQ(wrong.status, report::Status::kFailed);
+  EXPECT_EQ(wrong.verified, false);
+  EXPECT_FALSE(wrong.reason.empty());
+  o.plant.clear();
+  o.off = true;
+  EXPECT_EQ(check_engine(o).reason, report::kGoldenLeftOut);
+  o.off = false;
+  o.model = "random:qwen3-0.6b";
+  EXPECT_EQ(check_engine(o).status, report::Status::kSkipped);
+  o.golden_model = kTiny;
+  o.devices.assign(64, DeviceId{});  // more stages than the small model has layers
+  const report::Case right = check_engine(o);
+  EXPECT_EQ(right.status, report::Status::kOk) << right.reason;
+  EXPECT_EQ(right.verified, true);
+}
+
+// The ops of a pass add up to it: on the CPU nothing overlaps.
+TEST(PhasesBench, TheSumExplainsTheStep) {
+  OpTimer timer;
+  const auto two = runtime(timer, 2);
+  PhasesOptions o;
+  o.model = "tiny";
+  o.prompts = {24};
+  o.depths = {32};
+  o.tokens = 20;
+  o.repetitions = 3;
+  const Ceilings ceilings({{"mem_read", "B/s", 1e15, 1e15, 1e15, false},
+                           {"gemm_fp32", "FLOP/s", 1e18, 1e18, 1e18, false}});
+  report::Report r = start_report({"test"}, {DeviceId{}});
+  add_ceilings(&r, DeviceId{}, ceilings);
+  bench_phases(*two, ceilings, o, timer, &r);
+  const auto layers = static_cast<size_t>(two->config().shape.L);
+  for (const char* pass : {"phase/decode/", "phase/prefill/"}) {
+    double sum = 0;
+    for (const report::Case& c : r.cases) {
+      const std::string op = report::text(c.params.at("op"));
+      if (c.id.rfind(pass, 0) == 0 && c.work) {
+        const bool once = op == "embed" || op == "rmsnorm.final" || op == "linear.head" ||
+                          op == "sample" || op == "advance";
+        EXPECT_EQ(c.samples[0].values.size(), once ? 1u : layers) << c.id;
+        for (const double v : c.samples[0].values) {
+          sum += v;
+        }
+      }
+    }
+    const double total = median(find(r, pass, "op=sum")), step = median(find(r, pass, "op=step"));
+    EXPECT_NEAR(sum, total, 1e-9) << pass;
+    EXPECT_GT(total, 0.3 * step) << pass;
+    EXPECT_LT(total, 3 * step) << pass;  // two runs of a busy machine
+    EXPECT_NEAR(median(find(r, pass, "op=gap")), (step - total) / step, 1e-9);
+    EXPECT_LT(median(find(r, pass, "op=roofline")), total);
+    EXPECT_EQ(find(r, pass, "op=layers")->samples[0].values.size(), layers);
+    for (const char* op : {"qkv", "o", "gate_up", "down", "head"}) {
+      EXPECT_TRUE(find(r, pass, std::string("op=linear.") + op)->ceiling.has_value()) << op;
+    }
+  }
+  EXPECT_NO_THROW(report::to_json(r));
+}
+
+TEST(Judge, SeesAnErrorAndANan) {
+  std::vector<float> a(64, 1), b(64, 1);
+  const auto view = [](std::vector<float>& v) {
+    return TensorView(v.data(), DType::kF32, {4, 16});
+  };
+  EXPECT_EQ(judge(view(a), view(b)), "");
+  b[3] = 1.01f;
+  EXPECT_NE(judge(view(a), view(b)), "");
+  b[3] = 1;
+  a[5] = std::nanf("");
+  EXPECT_NE(judge(view(a), view(b)).find("element 5"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ember
