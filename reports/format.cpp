@@ -57,6 +57,59 @@ void print_head(std::ostream& out, const Report& r) {
   }
 }
 
+// Of cases with a sample a token: percentiles, and stalls, which take over three medians.
+void print_latencies(std::ostream& out, const Report& r, size_t width) {
+  bool first = true;
+  for (const Case& c : r.cases) {
+    if (c.metric != Metric::kTpot || c.samples.empty()) {
+      continue;
+    }
+    const Summary s = summarise(c.samples);
+    if (s.n < 10) {
+      continue;
+    }
+    int64_t stalls = 0;
+    for (const Samples& samples : c.samples) {
+      stalls += std::count_if(samples.values.begin(), samples.values.end(),
+                              [&](double v) { return v > 3 * s.median; });
+    }
+    if (first) {
+      out << "\n" << padded("latency", width);
+      for (const char* head : {"p50", "p90", "p99", "max", "stalls"}) {
+        out << left_padded(head, 12);
+      }
+      out << "\n";
+      first = false;
+    }
+    out << padded(printable(c.id, 100), width);
+    for (const double v : {s.median, s.p90, s.p99, s.max}) {
+      out << left_padded(human(v, unit(c.metric)), 12);
+    }
+    out << left_padded(std::to_string(stalls), 12) << "\n";
+  }
+}
+
+void print_stages(std::ostream& out, const Report& r, size_t width) {
+  bool first = true;
+  const auto share = [](const std::optional<double>& v) {
+    return left_padded(v ? percent(*v) : "", 12);
+  };
+  for (const Case& c : r.cases) {
+    for (const Stage& s : c.stages) {
+      if (first) {
+        out << "\n"
+            << padded("stage", width) << left_padded("device", 16) << left_padded("busy", 12)
+            << left_padded("bubble", 12) << left_padded("hop", 12) << "\n";
+        first = false;
+      }
+      out << padded(printable(c.id, 100), width)
+          << left_padded(std::to_string(s.stage) + " " + printable(s.device, 12), 16)
+          << share(s.busy_share) << share(s.bubble_share)
+          << left_padded(s.hop_s ? human(*s.hop_s, "s") : "", 12) << "\n";
+    }
+  }
+}
+
 }  // namespace
 
 std::string human(double value, const std::string& unit) {
@@ -118,6 +171,8 @@ void print(std::ostream& out, const Report& r) {
         << (kernels ? resources(c) : "") << "  " << name(c.status) << (c.reason.empty() ? "" : ": ")
         << printable(c.reason, 200) << "\n";
   }
+  print_latencies(out, r, width);
+  print_stages(out, r, width);
   out << "\n" << r.cases.size() << " cases";
   for (int s = 0; s < 4; ++s) {
     out << ", " << counts[s] << " " << name(static_cast<Status>(s));
