@@ -74,6 +74,7 @@ def all_steps(quick):
     steps = [gtest("base_test", "base_test", alone=True),
              gtest("measure_test", "measure_test", alone=True),
              gtest("p2p_test", "p2p_test", alone=True),
+             gtest("bench_cuda_test", "bench_cuda_test", alone=True),
              gtest("cuda_runtime_test memory plan", "cuda_runtime_test", PLAN, alone=True)]
     for op in ops():
         steps.append(gtest(op + "_cuda_test", op + "_cuda_test",

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// The benches on a GPU: events and gates see what ran, and change nothing of it.
+#include <gtest/gtest.h>
+
+#include "harness/environment.h"
+#include "kernels/common/cuda_testing.h"
+#include "reports/stats.h"
+#include "reports/writer.h"
+#include "suites/bench/e2e.h"
+#include "suites/bench/kernels.h"
+#include "suites/bench/phases.h"
+
+namespace ember {
+namespace {
+
+constexpr DeviceId kGpu{DeviceKind::kCuda, 0};
+
+template <class Timer>
+std::unique_ptr<IRuntime> runtime(Timer& timer, size_t stages) {
+  RuntimeOptions o;
+  o.devices.assign(stages, kGpu);
+  o.context = 256;
+  o.dtype = "bf16";
+  o.decorate = [&](std::unique_ptr<IBackend> b, int64_t stage) {
+    return timer.decorate(std::move(b), stage);
+  };
+  return make_runtime(open_weights("random:tiny:bf16"), o);
+}
+
+const report::Case& find(const report::Report& r, const std::string& start,
+                         const std::string& part = "") {
+  for (const report::Case& c : r.cases) {
+    if (c.id.rfind(start, 0) == 0 && c.id.find(part) != std::string::npos) {
+      return c;
+    }
+  }
+  ADD_FAILURE() << "no case " << start << " … " << part;
+  static const report::Case none;
+  return none;
+}
+
+double median(const report::Case& c) {
+  return c.samples.empty() ? 0 : report::median(c.samples[0].values);
+}
+
+TEST(E2eBenchCuda, StagesAndUnreadSteps) {
+  EMBER_NEEDS_CUDA();
+  E2eOptions o;
+  o.model = "tiny";
+  o.prompts = {16};
+  o.depths = {32};
+  o.tokens = 64;
+  o.repetitions = 3;
+  std::string hash;
+  for (const size_t stages : {1, 2}) {
+    SCOPED_TRACE(stages);
+    StageTimer timer;
+    const auto runs = runtime(timer, stages);
+    report::Report r = start_report({"test"}, {kGpu});
+    bench_e2e(*runs, Ceilings(), o, &timer, &r);
+    for (const report::Case& c : r.cases) {
+      EXPECT_EQ(c.status, report::Status::kOk) << c.id << ": " << c.reason;
+    }
+    const report::Case& decode = find(r, "e2e/decode/");
+    ASSERT_EQ(decode.stages.size(), stages);
+    double busy = 0;
+    for (const report::Stage& s : decode.stages) {
+      EXPECT_GT(*s.busy_share, 0.005);
+      EXPECT_EQ(s.hop_s.has_value(), stages > 1);
+      busy += *s.busy_share;
+    }
+    EXPECT_LE(busy, 1.05);  // a token is in one stage at a time
+    // Nothing but the devices is waited for; the bounds are wide, as the card may be shared.
+    EXPECT_LT(median(find(r, "e2e/decode_unread/")), 2 * median(decode));
+    EXPECT_LE(median(find(r, "e2e/decode_given/")), 1.01 * median(find(r, "e2e/decode_unread/")));
+    EXPECT_EQ(decode.output_sha256, hash.empty() ? decode.output_sha256.value_or("") : hash);
+    hash = decode.output_sha256.value_or("");
+    EXPECT_NO_THROW(report::to_json(r));
+  }
+}
+
+TEST(PhasesBenchCuda, EveryOpHasATime) {
+  EMBER_NEEDS_CUDA();
+  OpTimer timer;
+  const auto one = runtime(timer, 1);
+  PhasesOptions o;
+  o.model = "tiny";
+  o.prompts = {64};
+  o.depths = {64};
+  o.tokens = 16;
+  o.repetitions = 3;
+  report::Report r = start_report({"test"}, {kGpu});
+  bench_phases(*one, Ceilings(), o, timer, &r);  // throws where a gate gave up
+  const auto layers = static_cast<size_t>(one->config().shape.L);
+  for (const char* pass : {"phase/decode/", "phase/prefill/"}) {
+    for (const char* op : {"rmsnorm", "linear.qkv", "qk_norm_rope", "attention", "linear.o",
+                           "linear.gate_up", "swiglu", "linear.down"}) {
+      const report::Case& c = find(r, pass, std::string("op=") + op + "/");
+      ASSERT_EQ(c.samples.size(), 1u) << pass << op;
+      EXPECT_EQ(c.samples[0].values.size(), layers) << c.id;
+      // Without launches, and without two events: a kernel of this model takes microseconds.
+      EXPECT_GT(median(c), 0) << c.id;
+      EXPECT_LT(median(c), 200e-6) << c.id;
+    }
+    EXPECT_GT(median(find(r, pass, "op=linear.head")), 0) << pass;
+    EXPECT_GT(median(find(r, pass, "op=sum")), 0) << pass;
+    EXPECT_GT(median(find(r, pass, "op=step")), 0) << pass;
+  }
+  EXPECT_NO_THROW(report::to_json(r));
+}
+
+TEST(KernelsBenchCuda, EachCaseHasItsResources) {
+  EMBER_NEEDS_CUDA();
+  Meter meter(kGpu);
+  KernelsOptions o;
+  o.tokens = {1, 512};
+  o.depths = {64};
+  o.measure.time_cap = 0.05;
+  o.measure.target = 0.5;
+  report::Report r = start_report({"test"}, {kGpu});
+  bench_kernels(meter, "tiny", find_preset("tiny")->shape, DType::kBF16, Ceilings(), o, &r);
+  bool library = false;
+  for (const report::Case& c : r.cases) {
+    EXPECT_EQ(c.verified, true) << c.id << ": " << c.reason;
+    if (c.id.rfind("kernel/sum", 0) == 0) {
+      continue;
+    }
+    ASSERT_TRUE(c.kernel.has_value()) << c.id;
+    ASSERT_FALSE(c.kernel->launches.empty()) << c.id;
+    for (const report::KernelLaunch& l : c.kernel->launches) {
+      library = library || l.kernel == "library";
+      if (l.kernel != "library") {
+        EXPECT_GT(*l.registers, 0) << c.id << " " << l.kernel;
+        EXPECT_EQ(*l.spill_bytes, 0) << c.id << " " << l.kernel;  // a spill does not build
+        EXPECT_GT(*l.blocks, 0) << c.id;
+        EXPECT_GT(*l.threads, 0) << c.id;
+        EXPECT_FALSE(l.kernel.empty()) << c.id;
+      }
+    }
+  }
+  EXPECT_TRUE(library);  // the products of 512 tokens
+  EXPECT_NO_THROW(report::to_json(r));
+}
+
+}  // namespace
+}  // namespace ember
