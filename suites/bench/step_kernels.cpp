@@ -3,14 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
-#include "kernels/argmax/argmax.h"
 #include "kernels/attention/attention.h"
 #include "kernels/common/convert.h"
 #include "kernels/embed/embed.h"
 #include "kernels/linear/linear.h"
 #include "kernels/qk_norm_rope/qk_norm_rope.h"
 #include "kernels/rmsnorm/rmsnorm.h"
+#include "kernels/sample/sample.h"
 #include "kernels/swiglu/swiglu.h"
 #include "suites/bench/operands.h"
 
@@ -236,22 +237,32 @@ std::unique_ptr<StepKernel> make_embed(Meter& meter, const PassShape& s) {
   return op<k::EmbedParams>(meter, k::embed_cuda, k::embed_cpu, make, check_embed);
 }
 
-std::string check_argmax(const k::ArgmaxParams& p, const Launch& launch, HostCopies& host) {
+std::string check_sample(const k::SampleParams& p, const Launch& launch, HostCopies& host) {
   launch();
-  const TensorView x = host(p.x);
-  const int32_t id = host(p.ids).as<int32_t>()[0];
-  const auto want = std::max_element(x.as<float>(), x.as<float>() + x.numel()) - x.as<float>();
-  return id == want ? "" : "id " + std::to_string(id) + ", the largest is " + std::to_string(want);
+  const int32_t id = host(p.id).as<int32_t>()[0];
+  k::SampleParams want = p;
+  want.id = host.like(p.id);
+  host.replace({&want.x, &want.settings});
+  k::sample_cpu(want);
+  const int32_t expected = want.id.as<int32_t>()[0];
+  return id == expected ? "" : "id " + std::to_string(id) + ", not " + std::to_string(expected);
 }
 
-std::unique_ptr<StepKernel> make_argmax(Meter& meter, const PassShape& s) {
+// Random logits deviate by 0.02: at this temperature they are as flat as those of random weights.
+std::unique_ptr<StepKernel> make_sample(Meter& meter, const PassShape& s, bool greedy,
+                                        int64_t top_k, double top_p) {
   const auto make = [&](Operands& o) {
-    k::ArgmaxParams p;
+    const k::SampleSettings settings = k::make_sample_settings(0.02, top_k, top_p, 0, 1, 0);
+    std::vector<int32_t> words(k::kSampleSettingsWords);
+    std::memcpy(words.data(), &settings, sizeof settings);
+    k::SampleParams p;
     p.x = o.random({1, s.model.V}, DType::kF32);
-    p.ids = o.empty({1}, DType::kI32);
+    p.id = o.empty({1}, DType::kI32);
+    p.settings = o.values(words);
+    p.greedy = greedy;
     return p;
   };
-  return op<k::ArgmaxParams>(meter, k::argmax_cuda, k::argmax_cpu, make, check_argmax);
+  return op<k::SampleParams>(meter, k::sample_cuda, k::sample_cpu, make, check_sample);
 }
 
 }  // namespace
@@ -278,7 +289,13 @@ std::vector<StepKernelInfo> step_kernels(const PassShape& s) {
       linear("down", m.L, T, m.D, m.F, true, DType::kF32),
       {"rmsnorm.final", 1, false, [=](Meter& meter) { return make_rmsnorm(meter, s, 1); }},
       linear("head", 1, 1, m.V, m.D, false, DType::kF32),
-      {"argmax", 1, false, [=](Meter& meter) { return make_argmax(meter, s); }},
+      {"sample.greedy", 1, false, [=](Meter& meter) { return make_sample(meter, s, true, 0, 1); }},
+      // In place of the greedy choice, not beside it.
+      {"sample.top_k", 0, false,
+       [=](Meter& meter) { return make_sample(meter, s, false, 20, 0.8); }},
+      {"sample.top_p", 0, false,
+       [=](Meter& meter) { return make_sample(meter, s, false, 0, 0.95); }},
+      {"sample.all", 0, false, [=](Meter& meter) { return make_sample(meter, s, false, 0, 1); }},
   };
 }
 
