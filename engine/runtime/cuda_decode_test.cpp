@@ -192,6 +192,34 @@ TEST(CudaDecode, TheContextAndTheTokensAskedForEnd) {
   EXPECT_EQ(c.session->length(), 12);
 }
 
+// Lengths on either side of where other kernels take over, and a prompt in several passes.
+TEST(CudaDecode, TheFirstTokenIsTheHostsChoice) {
+  EMBER_NEEDS_CUDA();
+  for (size_t stages : {1, 2}) {
+    const auto runtime = runtime_of(sources()[0], stages);
+    for (int64_t length : {1, 2, 16, 17, 100}) {
+      std::vector<int32_t> prompt;
+      for (int64_t i = 0; i < length; ++i) {
+        prompt.push_back(static_cast<int32_t>(i * 37 % 251));
+      }
+      for (const SamplingParams& way : ways()) {
+        const Continued want(*runtime, prompt, way, 200);
+        const auto session = runtime->new_session(200);
+        EXPECT_EQ(first_choice(*runtime, *session, prompt, way), want.ids[0]) << length;
+
+        PrefillOptions passes;
+        passes.chunk = 40;
+        session->truncate(0);
+        const TensorView logits = runtime->prefill(*session, prompt.data(), length, passes);
+        Sampler host(way, runtime->config().shape.V);
+        const int32_t id = host.sample(logits.as<float>(), {prompt, 0});
+        session->truncate(0);
+        EXPECT_EQ(first_choice(*runtime, *session, prompt, way, passes), id) << length;
+      }
+    }
+  }
+}
+
 // Makes one logit a NaN at one position before the choice, on the device.
 class BrokenHead : public ForwardingBackend {
  public:

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "kernels/base/error.h"
 #include "kernels/sample/sample.h"
@@ -26,6 +27,10 @@ struct DecodeSequence {
   int32_t first_id;
   DecodeParams params;
 };
+
+// Throws Error{kWrong} that says what a choice below zero means (kernels/sample/sample.h), for the
+// token at this position; the message begins with `who`.
+[[noreturn]] void fail_choice(const std::string& who, int32_t id, int64_t position);
 
 // Decoding in which each token is chosen where its logits are: nothing but ids reaches the host,
 // and on CUDA devices the next step is under way before its predecessor's token is known here. One

@@ -192,5 +192,56 @@ TEST(DecodeStream, LogitsThatAreNoNumbersAreNamed) {
   }
 }
 
+TEST(DecodeStream, TheFirstTokenIsTheHostsChoice) {
+  for (size_t stages : {1, 2}) {
+    const auto runtime = make_runtime(tiny(), options(stages));
+    Continued other(*runtime, {9, 9, 1}, sampled_params(5), 64),
+        undisturbed(other.runtime, {9, 9, 1}, sampled_params(5), 64);
+    const auto stream = other.stream();
+    for (const SamplingParams& way : ways()) {
+      Continued want(*runtime, kPrompt, way, 64);
+      want.step();
+      const auto session = runtime->new_session(64);
+      other.step(*stream);
+      PrefillOptions passes;
+      passes.chunk = 4;
+      const auto id = first_choice(*runtime, *session, kPrompt, way, passes);
+      EXPECT_EQ(id, want.ids[0]);
+      EXPECT_EQ(session->ids(), kPrompt);
+      DecodeParams params;
+      params.greedy = way.is_greedy();
+      Sampler sampler(way, runtime->config().shape.V);
+      sampler.count_draw();
+      params.settings = *sampler.device_settings(session->length());
+      EXPECT_EQ(runtime->start_decode(*session, *id, params)->next(), want.ids[1]);
+      undisturbed.step();
+      EXPECT_EQ(other.ids.back(), undisturbed.ids.back());
+      passes.stop = [] { return true; };
+      EXPECT_EQ(first_choice(*runtime, *session, kPrompt, way, passes), std::nullopt);
+    }
+  }
+}
+
+TEST(DecodeStream, AFirstTokenWithoutANumberIsNamed) {
+  RuntimeOptions o = options();
+  o.decorate = [](std::unique_ptr<IBackend> b, int64_t) -> std::unique_ptr<IBackend> {
+    return std::make_unique<BrokenHead>(std::move(b), std::nanf(""));
+  };
+  const auto runtime = make_runtime(tiny(), o);
+  const auto session = runtime->new_session(64);
+  const std::vector<int32_t> prompt = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  for (const SamplingParams& way : ways()) {
+    try {
+      first_choice(*runtime, *session, prompt, way);
+      FAIL() << "nothing thrown";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::kWrong);
+      EXPECT_NE(std::string(e.what()).find("token 13 at position 9"), std::string::npos)
+          << e.what();
+    }
+    EXPECT_EQ(session->length(), 0);
+  }
+}
+
 }  // namespace
 }  // namespace ember

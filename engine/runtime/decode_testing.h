@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/runtime/runtime.h"
@@ -26,6 +27,18 @@ inline SamplingParams sampled_params(uint64_t seed, double temperature = 1.2, in
   p.top_p = top_p;
   p.min_p = min_p;
   return p;
+}
+
+// The token after a prompt, chosen where its logits are, as the host would draw it first.
+inline std::optional<int32_t> first_choice(IRuntime& runtime, Session& session,
+                                           const std::vector<int32_t>& prompt,
+                                           const SamplingParams& p,
+                                           const PrefillOptions& options = {}) {
+  const auto n = static_cast<int64_t>(prompt.size());
+  DecodeParams params;
+  params.greedy = p.is_greedy();
+  params.settings = *Sampler(p, runtime.config().shape.V).device_settings(session.length() + n - 1);
+  return runtime.prefill_choose(session, prompt.data(), n, params, options);
 }
 
 // A session with a prompt in it and its first token, which the host chooses in either way.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <deque>
 #include <memory>
+#include <optional>
 
 #include "engine/core/clock.h"
 #include "engine/runtime/logprobs.h"
@@ -91,7 +92,13 @@ class Generation {
     passes.on_progress = [&](int64_t fed, int64_t) { progress(fed); };
     passes.stop = [&] { return stopped = told_to_stop(); };
     progress(0);
-    *logits = runtime_.prefill(session_, tokens_.data() + done, total - done, passes);
+    const DecodeParams params = decode_params(total - 1);
+    if (options_.max_tokens != 0 && chooses_on_device()) {
+      first_id_ =
+          runtime_.prefill_choose(session_, tokens_.data() + done, total - done, params, passes);
+    } else {
+      *logits = runtime_.prefill(session_, tokens_.data() + done, total - done, passes);
+    }
     if (stopped) {
       return false;
     }
@@ -152,20 +159,27 @@ class Generation {
     return false;
   }
 
-  // Whether the tokens after the first can be chosen without their logits or the tokens so far.
-  void try_stream() {
-    if (options_.logprobs > 0 || options_.think_budget >= 0) {
-      return;
+  // Whether tokens can be chosen without their logits, or the tokens so far, on the host.
+  bool chooses_on_device() const {
+    return options_.logprobs == 0 && options_.think_budget < 0 && sampler_.device_settings(0);
+  }
+
+  // Where chooses_on_device(), of the choice after the token at `position`.
+  DecodeParams decode_params(int64_t position) const {
+    DecodeParams params;
+    params.greedy = sampler_.params().is_greedy();
+    params.settings = sampler_.device_settings(position).value_or(k::SampleSettings{});
+    params.ahead = options_.profile.count == 0;  // a window opens and closes between two steps
+    params.max_tokens = options_.max_tokens < 0 ? -1 : options_.max_tokens - 1;
+    return params;
+  }
+
+  int32_t first_token(const TensorView& logits) {
+    if (!first_id_) {
+      return next_token(logits.as<float>());
     }
-    const auto settings = sampler_.device_settings(session_.length());
-    if (settings) {
-      DecodeParams params;
-      params.greedy = sampler_.params().is_greedy();
-      params.settings = *settings;
-      params.ahead = options_.profile.count == 0;  // a window opens and closes between two steps
-      params.max_tokens = options_.max_tokens < 0 ? -1 : options_.max_tokens - 1;
-      stream_ = runtime_.start_decode(session_, tokens_.back(), params);
-    }
+    sampler_.count_draw();
+    return *first_id_;
   }
 
   // After the first: the token that follows the last one.
@@ -193,10 +207,10 @@ class Generation {
       if (n > 0) {
         window.before(n - 1);
       }
-      if (n == 1) {
-        try_stream();
+      if (n == 1 && chooses_on_device()) {
+        stream_ = runtime_.start_decode(session_, tokens_.back(), decode_params(session_.length()));
       }
-      const int32_t id = n == 0 ? next_token(logits.as<float>()) : following_token(&logits);
+      const int32_t id = n == 0 ? first_token(logits) : following_token(&logits);
       if (take(id, logits.as<float>())) {
         return;
       }
@@ -210,6 +224,7 @@ class Generation {
   TextStream text_;
   std::vector<int32_t> tokens_;           // prompt and generated
   std::deque<int32_t> forced_;            // fed before anything is sampled
+  std::optional<int32_t> first_id_;       // chosen where its logits are
   std::unique_ptr<DecodeStream> stream_;  // null: tokens are chosen here
   bool budget_spent_ = false;
   double start_;

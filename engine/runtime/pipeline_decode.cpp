@@ -62,6 +62,39 @@ void PipelineRuntime::make_loop() {
   loop_ = std::move(loop);
 }
 
+std::optional<int32_t> PipelineRuntime::prefill_choose(Session& session, const int32_t* ids,
+                                                       int64_t n, const DecodeParams& params,
+                                                       const PrefillOptions& options) {
+  EMBER_CHECK(!options.all_logits, "logits that stay on the device");
+  std::optional<int32_t> id;
+  feed(session, ids, n, options, RangeKind::kPrefillChunk,
+       [&](const StageArgs& end) { id = choose(end, params); });
+  return id;
+}
+
+int32_t PipelineRuntime::choose(const StageArgs& a, const DecodeParams& params) {
+  if (loop_ == nullptr) {
+    make_loop();
+  }
+  EMBER_CHECK(loop_->owner == nullptr, "a choice amid a stream");
+  IBackend& backend = *stages_.back().backend;
+  backend.run_head(a, a.tokens - 1, 1);
+  k::SampleParams p;
+  p.id = first_of(loop_->id, 1);
+  p.x = a.work.logits.rows(0, 1);
+  p.settings = first_of(loop_->settings, 1);
+  p.greedy = params.greedy;
+  p.pos = a.pos + a.tokens - 1;
+  backend.upload(p.settings, &params.settings);
+  backend.sample(p);
+  int32_t id = 0;
+  backend.download(p.id, &id);
+  if (id < 0) {
+    fail_choice("", id, p.pos + 1);
+  }
+  return id;
+}
+
 void PipelineRuntime::release_loop() {
   if (loop_ != nullptr && loop_->owner != nullptr) {
     loop_->owner->collect();
@@ -192,17 +225,6 @@ void PipelineDecode::check_rows() const {
   }
 }
 
-void PipelineDecode::fail_choice(size_t row, int32_t id) const {
-  const int64_t position = rows_[row].base + returned_ + 1;
-  const std::string who = size() == 1 ? "" : concat("sequence ", row, " of the batch: ");
-  if (id == k::kNothingToSample) {
-    fail(ErrorKind::kWrong, who, "all logits of position ", position,
-         " are -inf: no token can be chosen");
-  }
-  fail(ErrorKind::kWrong, who, "the logit of token ", -1 - id, " at position ", position,
-       " is NaN or infinite: the forward pass overflowed or the weights hold NaN or infinity");
-}
-
 void PipelineDecode::next(int32_t* ids) {
   check_rows();
   while (may_begin(begun_)) {
@@ -214,7 +236,8 @@ void PipelineDecode::next(int32_t* ids) {
   const std::vector<int32_t>& chosen = ready_.front();
   for (size_t i = 0; i < rows_.size(); ++i) {
     if (chosen[i] < 0) {
-      fail_choice(i, chosen[i]);
+      fail_choice(size() == 1 ? "" : concat("sequence ", i, " of the batch: "), chosen[i],
+                  rows_[i].base + returned_ + 1);
     }
   }
   for (size_t i = 0; i < rows_.size(); ++i) {

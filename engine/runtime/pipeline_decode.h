@@ -59,7 +59,6 @@ class PipelineDecode : public DecodeStream {
   void take_over();
   void collect_one();
   void check_rows() const;
-  [[noreturn]] void fail_choice(size_t row, int32_t id) const;
 
   PipelineRuntime& runtime_;
   std::vector<Row> rows_;

@@ -2,6 +2,7 @@
 #include "engine/runtime/pipeline_runtime.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "engine/backend/forwarding_backend.h"
@@ -109,6 +110,40 @@ PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
   }
   make_hops(options.hop);
   guard_fp16();
+  if (!options.decorate) {
+    warm_up();
+  }
+}
+
+// On a GPU code is loaded and libraries are set up at first use, which takes longer than a short
+// prompt. Passes whose results nobody sees move that from the first prompt to the load.
+void PipelineRuntime::warm_up() {
+  const auto on_gpu = [](const Stage& s) { return s.backend->device().kind == DeviceKind::kCuda; };
+  if (std::none_of(stages_.begin(), stages_.end(), on_gpu)) {
+    return;
+  }
+  const double start = now_seconds();
+  const std::vector<int32_t> ids(32, 0);
+  const int64_t lengths[] = {32, 16};  // with the matrix library, and with kernels of our own
+  const auto session = new_session(lengths[0] + lengths[1] + 2);
+  try {
+    for (int64_t tokens : lengths) {
+      prefill(*session, ids.data(), tokens, {});
+    }
+    for (bool greedy : {true, false}) {
+      DecodeParams p;
+      p.greedy = greedy;
+      p.settings = k::make_sample_settings(1, 0, 1, 0, 0, 0);
+      p.max_tokens = 1;
+      start_decode(*session, ids[0], p)->next();
+    }
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::kWrong) {  // logits that are no numbers: the first prompt says so
+      throw;
+    }
+  }
+  verbose("first passes, which load the device's code: ",
+          std::lround(1e3 * (now_seconds() - start)), " ms");
 }
 
 void PipelineRuntime::guard_fp16() {
@@ -271,7 +306,8 @@ TensorView PipelineRuntime::head(const StageArgs& args, int64_t first_row, int64
 }
 
 TensorView PipelineRuntime::feed(Session& session, const int32_t* ids, int64_t n,
-                                 const PrefillOptions& options, RangeKind kind) {
+                                 const PrefillOptions& options, RangeKind kind,
+                                 const Finish& finish) {
   check_ids(session, ids, n);
   const int64_t chunk = options.chunk > 0 ? std::min(options.chunk, chunk_) : chunk_;
   const int64_t before = session.length();
@@ -294,7 +330,9 @@ TensorView PipelineRuntime::feed(Session& session, const int32_t* ids, int64_t n
         last = last.rows(rows - 1, 1);
         row += rows;
       }
-      if (!options.all_logits && done + t == n) {
+      if (done + t == n && finish) {
+        finish(end);
+      } else if (done + t == n && !options.all_logits) {
         last = head(end, t - 1, 1);
       }
       session.ids_.insert(session.ids_.end(), ids + done, ids + done + t);

@@ -29,6 +29,9 @@ class PipelineRuntime : public IRuntime {
   TensorView decode(Session& session, int32_t id) override {
     return feed(session, &id, 1, PrefillOptions{}, RangeKind::kDecodeStep);
   }
+  std::optional<int32_t> prefill_choose(Session& session, const int32_t* ids, int64_t n,
+                                        const DecodeParams& params,
+                                        const PrefillOptions& options) override;
   TensorView decode(const std::vector<Session*>& sessions,
                     const std::vector<int32_t>& ids) override;
   std::unique_ptr<DecodeStream> start_batch(const std::vector<DecodeSequence>& sequences) override;
@@ -48,6 +51,7 @@ class PipelineRuntime : public IRuntime {
   void make_hops(HopPath path);
   // Looks for what fp16 cannot hold, and sets act_shift of the layers.
   void guard_fp16();
+  void warm_up();
   void make_loop();
   // Before the ids on the first stage's device are overwritten.
   void release_loop();
@@ -59,8 +63,12 @@ class PipelineRuntime : public IRuntime {
                        const std::vector<int32_t>& ids) const;
   void ensure_rope(int64_t capacity);
   StageArgs args(const Stage& stage, const Session& session, size_t index, int64_t tokens) const;
+  // `finish`: what to do in place of the last row's logits, whose stage's pass it is given.
+  using Finish = std::function<void(const StageArgs&)>;
   TensorView feed(Session& session, const int32_t* ids, int64_t n, const PrefillOptions& options,
-                  RangeKind range);
+                  RangeKind range, const Finish& finish = {});
+  // The token after the pass.
+  int32_t choose(const StageArgs& args, const DecodeParams& params);
   // One chunk through all stages; the residual stream is then in the last stage's workspace.
   // watch: StageArgs::watch of each stage.
   using Watch = std::function<void(const TapPoint&, const TensorView&)>;

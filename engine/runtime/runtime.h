@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -84,6 +85,13 @@ class IRuntime {
   virtual TensorView prefill(Session& session, const int32_t* ids, int64_t n,
                              const PrefillOptions& options = {}) = 0;
   virtual TensorView decode(Session& session, int32_t id) = 0;
+  // As prefill(), but the next token is chosen where the logits are, and they stay there. The draw
+  // has number counter + (position of the last id); max_tokens and ahead are left unread. Nothing
+  // when options.stop ended it. Throws Error{kWrong} when the logits hold a NaN or an infinity. The
+  // default body has prefill()'s logits and chooses on the host, to the same id.
+  virtual std::optional<int32_t> prefill_choose(Session& session, const int32_t* ids, int64_t n,
+                                                const DecodeParams& params,
+                                                const PrefillOptions& options = {});
   // One token of each of 1 to RuntimeOptions::batch different sessions in one step: their logits
   // (B, V), row i of session i. Otherwise as decode(); a message names the session by its place.
   // Throws Error{kUnsupported} where a runtime cannot.
