@@ -13,7 +13,7 @@ set -euo pipefail
 
 build=(g++ make cmake nlohmann-json3-dev libcli11-dev libopenblas-dev libedit-dev)
 tests=(git libgtest-dev python3 clang-format-14 python3-jsonschema python3-prometheus-client
-  libbenchmark-tools python3-scipy)
+  libbenchmark-tools python3-scipy python3-yaml)
 fuzz=(clang libclang-rt-dev)
 
 usage() { sed -n '3,11s/^# \{0,1\}//p' "$0"; }

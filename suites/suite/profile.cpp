@@ -15,48 +15,62 @@ using Strings = std::vector<std::string>;
 
 // The sizes of one profile on one kind of device. Times are caps, in seconds.
 struct Sizes {
-  const char* level;  // of the golden check
-  bool faults;
-  int64_t processes;  // fresh ones for kernels and e2e
-  const char* ceiling_cap;
-  const char* case_cap;
-  const char* target;
+  const char* level = "quick";  // of the golden check
+  bool faults = false;
+  int64_t processes = 5;  // fresh ones for kernels and e2e
+  const char* ceiling_cap = "0.1";
+  const char* case_cap = "0.1";
+  const char* target = "0.02";
+  const char* link_cap = "0.05";
+  const char* link_bytes = "16M";
   std::vector<int64_t> kernel_tokens, kernel_depths, prompts, depths;
-  int64_t tokens;
-  const char* repetitions;
-  double limit_s;
+  int64_t tokens = 0;
+  const char* repetitions = "3";
+  double limit_s = 120;
 };
 
 // ci-quick has five processes, so that two of its reports can be compared; nightly has fourteen, so
 // that what is flagged can also be confirmed (docs/reports.md).
 Sizes sizes_of(const std::string& profile, bool gpu) {
+  Sizes s;
+  s.link_bytes = gpu ? "1G" : "64M";
   if (profile == "ci-quick") {
-    return gpu ? Sizes{"quick", false, 5,   "0.1", "0.1", "0.02", {1, 512},
-                       {1024},  {512}, {0}, 64,    "3",   120}
-               : Sizes{"quick", false, 5,        "0.2", "0.1", "0.02", {1, 16},
-                       {256},   {64},  {0, 256}, 32,    "3",   60};
+    s.ceiling_cap = gpu ? "0.1" : "0.2";
+    s.link_bytes = "16M";
+    s.kernel_tokens = {1, gpu ? 512 : 16};
+    s.kernel_depths = {gpu ? 1024 : 256};
+    s.prompts = {gpu ? 512 : 64};
+    s.depths = gpu ? std::vector<int64_t>{0} : std::vector<int64_t>{0, 256};
+    s.tokens = gpu ? 64 : 32;
+    return s;
   }
-  if (profile == "ci-full") {
-    return gpu ? Sizes{"full", false,  5,         "0.3", "0.3", "0.005", {1, 2048},
-                       {2112}, {2048}, {0, 4096}, 128,   "3",   300}
-               : Sizes{"full", false,     5,         "0.3", "0.5", "0.01", {1, 64},
-                       {1024}, {64, 512}, {0, 1024}, 64,    "5",   600};
+  const bool nightly = profile == "nightly";
+  s.level = nightly ? "deep" : "full";
+  s.faults = nightly;
+  s.processes = nightly ? 14 : 5;
+  s.ceiling_cap = nightly && gpu ? "1" : "0.3";
+  s.case_cap = gpu && !nightly ? "0.3" : gpu ? "1" : "0.5";
+  s.target = gpu ? "0.005" : "0.01";
+  s.link_cap = nightly ? "0.5" : "0.1";
+  s.repetitions = nightly || !gpu ? "5" : "3";
+  s.limit_s = gpu ? 600 : 1200;
+  if (!gpu) {
+    s.kernel_tokens = {1, 64};
+    s.kernel_depths = {1024};
+    s.prompts = {64, 512};
+    s.depths = {0, 1024};
+    s.tokens = 64;
+  } else {
+    s.kernel_tokens =
+        nightly ? std::vector<int64_t>{1, 16, 512, 2048} : std::vector<int64_t>{1, 2048};
+    // The middle of what decode after a prompt of 2048 tokens has in its cache, so that sums of
+    // kernels and steps can be held against each other.
+    s.kernel_depths = nightly ? std::vector<int64_t>{2112, 8192} : std::vector<int64_t>{2112};
+    s.prompts = nightly ? std::vector<int64_t>{512, 2048} : std::vector<int64_t>{2048};
+    s.depths = nightly ? std::vector<int64_t>{0, 4096, 16384} : std::vector<int64_t>{0, 4096};
+    s.tokens = 128;
   }
-  return gpu ? Sizes{"deep",
-                     true,
-                     14,
-                     "1",
-                     "1",
-                     "0.005",
-                     {1, 16, 512, 2048},
-                     {1024, 8192},
-                     {512, 2048},
-                     {0, 4096, 16384},
-                     256,
-                     "5",
-                     600}
-             : Sizes{"deep", true,      14,        "0.3", "0.5", "0.01", {1, 64},
-                     {1024}, {64, 512}, {0, 1024}, 64,    "5",   1200};
+  return s;
 }
 
 std::string list(const std::vector<int64_t>& values) {
@@ -103,7 +117,8 @@ class Builder {
     golden();
     bench("ceilings", {"--devices", devices_, "--time-cap", sizes_.ceiling_cap});
     kernels();
-    bench("p2p", {"--devices", devices_});
+    bench("p2p", {"--devices", devices_, "--hidden", std::to_string(config_.shape.D), "--case-cap",
+                  sizes_.link_cap, "--max-bytes", sizes_.link_bytes});
     e2e();
     phases();
     if (o_.profile == "nightly") {
