@@ -267,6 +267,10 @@ void add_ceilings(report::Report* r, DeviceId device, const Ceilings& ceilings) 
   }
 }
 
+// By how much other users of a CPU can lower what is measured on it: two of two cores, and memory.
+// A share beyond that is a miscount there too.
+constexpr double kCpuLoadFactor = 3;
+
 void hold_against(report::Case* c, const Ceilings& ceilings, const std::string& kind,
                   DeviceId device, double rate, int64_t devices) {
   const Ceiling* found = ceilings.find(kind);
@@ -276,6 +280,15 @@ void hold_against(report::Case* c, const Ceilings& ceilings, const std::string& 
   report::Ceiling limit;
   limit.id = ceiling_id(kind, device);
   limit.value = static_cast<double>(devices) * found->value;
+  const double share = rate / limit.value;
+  if (device.kind == DeviceKind::kCpu && share > report::kCeilingSlack && share < kCpuLoadFactor) {
+    if (c->status == report::Status::kOk) {
+      c->status = report::Status::kNoisy;
+      c->reason = "quicker than the ceiling " + limit.id +
+                  ": other users of the CPU were busier while that was measured";
+    }
+    return;
+  }
   report::set_ceiling(*c, limit, rate);
 }
 
