@@ -267,7 +267,7 @@ void add_ceilings(report::Report* r, DeviceId device, const Ceilings& ceilings) 
   }
 }
 
-// By how much other users of a CPU can lower what is measured on it: two of two cores, and memory.
+// By how much other users of a CPU can lower what is measured on it: one of two cores, and memory.
 // A share beyond that is a miscount there too.
 constexpr double kCpuLoadFactor = 3;
 

@@ -38,8 +38,9 @@ std::string binary_sha256();
 std::string binary_path();
 
 // Notes the rate of a case as a share of `devices` times that ceiling of the device, and fails the
-// case where the share is beyond what two measurements may differ by (report::set_ceiling). Does
-// nothing where the ceiling was not measured.
+// case where the share is beyond what two measurements may differ by (report::set_ceiling). On
+// a CPU, which others may use while the ceiling is measured, the case is noisy, and failed beyond
+// three times. Does nothing where the ceiling was not measured.
 void hold_against(report::Case* c, const Ceilings& ceilings, const std::string& kind,
                   DeviceId device, double rate, int64_t devices = 1);
 
