@@ -9,6 +9,7 @@
 #include "kernels/copy/copy.h"
 #include "kernels/embed/embed.h"
 #include "kernels/linear/linear.h"
+#include "kernels/norm_linear/norm_linear.h"
 #include "kernels/qk_norm_rope/qk_norm_rope.h"
 #include "kernels/random_weights/random_weights.h"
 #include "kernels/rmsnorm/rmsnorm.h"
@@ -47,6 +48,9 @@ void embed_cuda(const EmbedParams&, Stream) {
 }
 void linear_cuda(const LinearParams&, Stream) {
   no_cuda("linear");
+}
+void norm_linear_cuda(const NormLinearParams&, Stream) {
+  no_cuda("norm_linear");
 }
 void qk_norm_rope_cuda(const QkNormRopeParams&, Stream) {
   no_cuda("qk_norm_rope");

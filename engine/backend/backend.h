@@ -14,9 +14,11 @@
 #include "engine/model/weights.h"
 #include "kernels/advance/advance.h"
 #include "kernels/attention/attention.h"
+#include "kernels/attention_step/attention_step.h"
 #include "kernels/base/stream.h"
 #include "kernels/embed/embed.h"
 #include "kernels/linear/linear.h"
+#include "kernels/norm_linear/norm_linear.h"
 #include "kernels/qk_norm_rope/qk_norm_rope.h"
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "kernels/sample/sample.h"
@@ -106,6 +108,13 @@ class IBackend {
   virtual void sample(const k::SampleParams& p) = 0;
   virtual void advance(const k::AdvanceParams& p) = 0;
 
+  // Fused ops, for passes that nothing looks into. False: nothing was done, and the primitives that
+  // the op is made of have to do it.
+  virtual bool norm_linear(const k::NormLinearParams&) { return false; }
+  virtual bool attention_step(const k::AttentionStepParams&) { return false; }
+  // What of w a kernel before the one that reads it should bring into the L2 cache.
+  virtual k::Prefetch ahead_of(const Linear&) const { return {}; }
+
   // Composite ops. The default bodies compose primitives (decoder.cpp): a backend may replace them
   // by something faster, and is judged against the default.
   virtual void run_layer(const StageArgs& args, int64_t layer);  // layer counts within the stage
@@ -125,6 +134,8 @@ class IBackend {
  protected:
   // Shows a tensor whose rows are those of the pass, sequence by sequence, where someone looks.
   void show(const StageArgs& args, Tap tap, int64_t layer, const TensorView& rows);
+  // attend() of a step as one fused op; false: nothing was done.
+  bool attend_at_once(const StageArgs& args, int64_t layer);
   // What run_token adds to run_stage and run_head.
   void choose_token(const StageArgs& args, const TokenArgs& token);
 };

@@ -11,13 +11,28 @@ namespace {
 
 // y = alpha x W^T, or y += alpha x W^T; W's row blocks fill consecutive columns of y.
 void apply(IBackend& b, const TensorView& y, const TensorView& x, const Linear& w,
-           bool accumulate = false, float alpha = 1.0f) {
+           bool accumulate = false, float alpha = 1.0f, const k::Prefetch& prefetch = {}) {
   int64_t column = 0;
   for (int i = 0; i < w.count; ++i) {
     const int64_t n = w.blocks[i].shape[0];
-    b.linear({y.cols(column, n), x, w.blocks[i], alpha, accumulate});
+    b.linear({y.cols(column, n), x, w.blocks[i], alpha, accumulate, prefetch});
     column += n;
   }
+}
+
+// Whether nothing looks at what fused ops leave out. Prefill keeps the ops apart: its bits do not
+// depend on how it is cut into passes, nor on taps.
+bool fuses(const IBackend& b, const StageArgs& a) {
+  return a.step && a.watch == nullptr && !b.wants_taps();
+}
+
+// A norm and the projection behind it at once, in a step and where the backend can.
+bool apply_with_norm(IBackend& b, const StageArgs& a, const TensorView& y, const TensorView& x,
+                     const TensorView& norm, const Linear& w, bool gated, float scale,
+                     const k::Prefetch& prefetch) {
+  const float eps = static_cast<float>(a.config.rms_eps);
+  return fuses(b, a) && w.count == 1 &&
+         b.norm_linear({y, x, norm, w.blocks[0], eps, gated, scale, prefetch});
 }
 
 }  // namespace
@@ -37,7 +52,37 @@ void IBackend::show(const StageArgs& a, Tap at, int64_t layer, const TensorView&
   }
 }
 
+bool IBackend::attend_at_once(const StageArgs& a, int64_t layer) {
+  if (!fuses(*this, a)) {
+    return false;
+  }
+  const ModelShape& m = a.config.shape;
+  const LayerWeights& w = a.weights.layers[layer];
+  const int64_t B = a.sequences();
+  const TensorView qkv = a.work.qkv.rows(0, B);
+  k::AttentionStepParams p;
+  p.o = a.work.attn.rows(0, B);
+  p.q = qkv.cols(0, m.q_dim());
+  p.k = qkv.cols(m.q_dim(), m.kv_dim());
+  p.v = qkv.cols(m.q_dim() + m.kv_dim(), m.kv_dim());
+  p.q_norm = w.q_norm;
+  p.k_norm = w.k_norm;
+  p.cos = a.rope.cos;
+  p.sin = a.rope.sin;
+  p.eps = static_cast<float>(a.config.rms_eps);
+  p.scale = 1.0f / std::sqrt(static_cast<float>(m.E));
+  p.count = B;
+  for (int64_t i = 0; i < B; ++i) {
+    const SequenceArgs s = a.sequence(i);
+    p.slots[i] = {s.cache->k(layer), s.cache->v(layer), s.host_pos(), s.pos_device};
+  }
+  return attention_step(p);
+}
+
 void IBackend::attend(const StageArgs& a, int64_t layer) {
+  if (attend_at_once(a, layer)) {
+    return;
+  }
   const ModelShape& m = a.config.shape;
   const LayerWeights& w = a.weights.layers[layer];
   const int64_t index = a.weights.first_layer + layer, n = a.rows_each();
@@ -100,27 +145,36 @@ void IBackend::run_layer(const StageArgs& a, int64_t layer) {
   const TensorView up = gate_up.cols(m.F, m.F);
   const TensorView act = a.work.act.rows(0, t);
 
+  // The kernels of a step are short: the memory must not idle between them.
+  const auto ahead = [&](const Linear& next) { return a.step ? ahead_of(next) : k::Prefetch{}; };
+
   // Attention: x += O(attention(rope(norm(q)), rope(norm(k)), v))
-  rmsnorm({normed, x, w.input_norm, eps});
-  tap_at(Tap::kAttnNorm, normed);
-  apply(*this, qkv, normed, w.qkv);
+  if (!apply_with_norm(*this, a, qkv, x, w.input_norm, w.qkv, false, 1.0f, ahead(w.o))) {
+    rmsnorm({normed, x, w.input_norm, eps});
+    tap_at(Tap::kAttnNorm, normed);
+    apply(*this, qkv, normed, w.qkv);
+  }
   tap_at(Tap::kQProj, qkv.cols(0, m.q_dim()));
   tap_at(Tap::kKProj, qkv.cols(m.q_dim(), m.kv_dim()));
   tap_at(Tap::kVProj, qkv.cols(m.q_dim() + m.kv_dim(), m.kv_dim()));
   attend(a, layer);
-  apply(*this, x, attn, w.o, /*accumulate=*/true);
+  apply(*this, x, attn, w.o, /*accumulate=*/true, 1.0f, ahead(w.gate_up));
   tap_at(Tap::kAttnResidual, x);
 
-  // Feed-forward: x += down(silu(gate) * up)
-  rmsnorm({normed, x, w.post_norm, eps});
-  tap_at(Tap::kMlpNorm, normed);
-  apply(*this, gate_up, normed, w.gate_up);
-  tap_at(Tap::kGate, gate);
-  tap_at(Tap::kUp, up);
-  const float grow = std::ldexp(1.0f, w.act_shift);  // read here: watch may have just set it
-  swiglu({act, gate, up, 1.0f / grow});
-  tap_at(Tap::kSwiGlu, act);
-  apply(*this, x, act, w.down, /*accumulate=*/true, grow);
+  // Feed-forward: x += down(silu(gate) * up). act_shift is read late: watch may set it.
+  const auto shrink = [&] { return std::ldexp(1.0f, -w.act_shift); };
+  if (!apply_with_norm(*this, a, act, x, w.post_norm, w.gate_up, true, shrink(), ahead(w.down))) {
+    rmsnorm({normed, x, w.post_norm, eps});
+    tap_at(Tap::kMlpNorm, normed);
+    apply(*this, gate_up, normed, w.gate_up);
+    tap_at(Tap::kGate, gate);
+    tap_at(Tap::kUp, up);
+    swiglu({act, gate, up, shrink()});
+    tap_at(Tap::kSwiGlu, act);
+  }
+  const bool last_layer = layer + 1 == static_cast<int64_t>(a.weights.layers.size());
+  const Linear& next = last_layer ? a.weights.head : a.weights.layers[layer + 1].qkv;
+  apply(*this, x, act, w.down, /*accumulate=*/true, 1.0f / shrink(), ahead(next));
   tap_at(Tap::kLayerOut, x);
 }
 
@@ -143,9 +197,12 @@ void IBackend::run_head(const StageArgs& a, int64_t first_row, int64_t rows) {
   const ProfileRange range(RangeKind::kHead, rows);
   const TensorView normed = a.work.normed.rows(0, rows);
   const TensorView logits = a.work.logits.rows(0, rows);
-  rmsnorm({normed, a.work.x.rows(first_row, rows), a.weights.final_norm,
-           static_cast<float>(a.config.rms_eps)});
-  apply(*this, logits, normed, a.weights.head);
+  const TensorView x = a.work.x.rows(first_row, rows);
+  if (!apply_with_norm(*this, a, logits, x, a.weights.final_norm, a.weights.head, false, 1.0f,
+                       {})) {
+    rmsnorm({normed, x, a.weights.final_norm, static_cast<float>(a.config.rms_eps)});
+    apply(*this, logits, normed, a.weights.head);
+  }
   if (wants_taps()) {
     for (int64_t i = 0; i < a.sequences(); ++i) {
       const int64_t n = rows / a.sequences(), pos = a.sequence(i).pos + first_row;

@@ -52,9 +52,21 @@ class ForwardingBackend : public IBackend {
 
  protected:
   IBackend& inner() { return *inner_; }
+  const IBackend& inner() const { return *inner_; }
 
  private:
   std::unique_ptr<IBackend> inner_;
+};
+
+// Adds nothing: the default bodies over a backend's own ops, fused ones too.
+class EagerBackend : public ForwardingBackend {
+ public:
+  using ForwardingBackend::ForwardingBackend;
+  bool norm_linear(const k::NormLinearParams& p) override { return inner().norm_linear(p); }
+  bool attention_step(const k::AttentionStepParams& p) override {
+    return inner().attention_step(p);
+  }
+  k::Prefetch ahead_of(const Linear& w) const override { return inner().ahead_of(w); }
 };
 
 }  // namespace ember

@@ -76,6 +76,8 @@ struct StageArgs {
   // Set: row i of the workspace is the token of sequence i; `tokens` is their number, at most
   // kMaxBatch, and pos and cache are those of the first.
   const std::vector<SequenceArgs>* batch = nullptr;
+  // A step of decoding: one token of each sequence, with which fused ops may be used.
+  bool step = false;
 
   int64_t sequences() const { return batch != nullptr ? tokens : 1; }
   int64_t rows_each() const { return batch != nullptr ? 1 : tokens; }

@@ -62,6 +62,7 @@ TensorView PipelineRuntime::decode(const std::vector<Session*>& sessions,
     }
     StageArgs a = args(s, *sessions[0], i, count);
     a.batch = &batch;
+    a.step = true;
     s.backend->run_stage(a);
     if (s.map.last) {
       logits = head(a, 0, count);

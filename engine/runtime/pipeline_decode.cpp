@@ -166,6 +166,7 @@ void PipelineDecode::begin_step() {
     StageArgs args = runtime_.args(stages[i], *rows_[0].session, i, n);
     args.pos = batch[0].pos;
     args.batch = n > 1 ? &batch : nullptr;
+    args.step = true;
     backend.run_token(args, token);
   }
   if (!fences_.empty()) {

@@ -94,7 +94,7 @@ PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
     }
     if (!options.graph) {
       // Decorators keep the default bodies of composite ops, and those know no graphs.
-      s.backend = std::make_unique<ForwardingBackend>(std::move(s.backend));
+      s.backend = std::make_unique<EagerBackend>(std::move(s.backend));
     }
     backends.push_back(s.backend.get());
     stages_.push_back(std::move(s));
@@ -170,7 +170,7 @@ void PipelineRuntime::guard_fp16() {
     ids.push_back(static_cast<int32_t>((i % 2 == 0 ? i : i * (vocab / kTokens)) % vocab));
   }
   const auto session = new_session(tokens);
-  run_chunk(*session, ids.data(), tokens, watch);
+  run_chunk(*session, ids.data(), tokens, /*step=*/false, watch);
   for (const Fp16Calibration& c : calibrations) {
     stages_[&c - calibrations.data()].backend->synchronize();
     if (!c.warnings().empty()) {  // what follows the first one mostly follows from it
@@ -273,7 +273,7 @@ StageArgs PipelineRuntime::args(const Stage& s, const Session& session, size_t i
 
 // Between CUDA devices nothing here waits for a stage: while stage 1 computes this chunk, stage 0
 // is given the next.
-void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t tokens,
+void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t tokens, bool step,
                                 const std::vector<Watch>& watch) {
   release_loop();
   TensorView ids_view = stages_[0].work.ids;
@@ -288,6 +288,7 @@ void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t to
                          *hops_[i - 1]);
     }
     StageArgs a = args(s, session, i, tokens);
+    a.step = step;
     a.watch = watch.empty() ? nullptr : &watch[i];
     s.backend->run_stage(a);
   }
@@ -311,6 +312,7 @@ TensorView PipelineRuntime::feed(Session& session, const int32_t* ids, int64_t n
   check_ids(session, ids, n);
   const int64_t chunk = options.chunk > 0 ? std::min(options.chunk, chunk_) : chunk_;
   const int64_t before = session.length();
+  const bool step = kind == RangeKind::kDecodeStep;
   TensorView last;
   try {
     for (int64_t done = 0; done < n;) {
@@ -318,9 +320,10 @@ TensorView PipelineRuntime::feed(Session& session, const int32_t* ids, int64_t n
         return TensorView();
       }
       const int64_t t = std::min(chunk, n - done);
-      const ProfileRange range(kind, kind == RangeKind::kDecodeStep ? session.length() : t);
-      run_chunk(session, ids + done, t);
-      const StageArgs end = args(stages_.back(), session, stages_.size() - 1, t);
+      const ProfileRange range(kind, step ? session.length() : t);
+      run_chunk(session, ids + done, t, step);
+      StageArgs end = args(stages_.back(), session, stages_.size() - 1, t);
+      end.step = step;
       for (int64_t row = 0; options.all_logits && row < t;) {
         const int64_t rows = std::min(logit_rows_, t - row);
         last = head(end, row, rows);

@@ -72,7 +72,7 @@ class PipelineRuntime : public IRuntime {
   // One chunk through all stages; the residual stream is then in the last stage's workspace.
   // watch: StageArgs::watch of each stage.
   using Watch = std::function<void(const TapPoint&, const TensorView&)>;
-  void run_chunk(Session& session, const int32_t* ids, int64_t tokens,
+  void run_chunk(Session& session, const int32_t* ids, int64_t tokens, bool step,
                  const std::vector<Watch>& watch = {});
   // Logits of rows of the chunk just run, on the host.
   TensorView head(const StageArgs& args, int64_t first_row, int64_t rows);

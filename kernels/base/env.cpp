@@ -32,6 +32,8 @@ const std::vector<EnvDoc>& env_table() {
        "any value turns coloured messages off (no-color.org)"},
       {EnvVar::kSync, "EMBER_SYNC", "0",
        "1 waits for every CUDA kernel, so that an error names the op that had it"},
+      {EnvVar::kPrintPlan, "EMBER_PRINT_PLAN", "0",
+       "1 prints on stderr how each CUDA kernel is cut for the shapes that it meets"},
       {EnvVar::kNoPeer, "EMBER_NO_PEER", "0",
        "1 refuses copies straight between GPUs, as on machines where they fail: hops are staged"},
       {EnvVar::kPlantDelay, "EMBER_PLANT_DELAY", "unset",

@@ -9,7 +9,7 @@
 
 namespace ember {
 
-enum class EnvVar { kThreads, kCpuIsa, kPoison, kNoColor, kSync, kNoPeer, kPlantDelay };
+enum class EnvVar { kThreads, kCpuIsa, kPoison, kNoColor, kSync, kNoPeer, kPlantDelay, kPrintPlan };
 
 struct EnvDoc {
   EnvVar id;

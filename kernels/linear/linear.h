@@ -14,6 +14,7 @@
 #include "kernels/base/cost.h"
 #include "kernels/base/stream.h"
 #include "kernels/base/tensor.h"
+#include "kernels/common/prefetch.h"
 
 namespace ember::k {
 
@@ -21,6 +22,7 @@ struct LinearParams {
   TensorView y, x, w;
   float alpha = 1.0f;
   bool accumulate = false;
+  Prefetch prefetch = {};
 };
 
 void validate(const LinearParams& p);

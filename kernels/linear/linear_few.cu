@@ -20,6 +20,7 @@
 // block of few rows waits for them, and long rows do not fit).
 #include "kernels/common/launch.cuh"
 #include "kernels/common/mma.cuh"
+#include "kernels/common/plan_note.h"
 #include "kernels/linear/linear_plan.h"
 
 namespace ember::k {
@@ -321,6 +322,9 @@ void linear_few_cuda(const LinearParams& p, Stream stream) {
   const int64_t T = p.x.shape[0];
   const FewPlan plan =
       plan_few(T, p.w.shape[0], p.w.shape[1], limits.sm_count, limits.shared_bytes);
+  if (plans_wanted()) {
+    note_plan("linear", std::to_string(T) + " tokens, " + p.w.shape.str(), plan.str());
+  }
   Args a{};
   a.w = p.w.data, a.w_stride = p.w.row_stride;
   a.x = dev::rows(p.x), a.y = dev::rows(p.y);

@@ -195,6 +195,7 @@ void bench_kernels(Meter& meter, const std::string& model, const ModelShape& sha
     for (const int64_t depth : options.depths) {
       for (const int64_t tokens : options.tokens) {
         pass.tokens = tokens;
+        pass.fused = tokens == 1 && meter.device().kind == DeviceKind::kCuda;
         pass.cached = depth;
         bench.run(pass, cache);
       }

@@ -81,6 +81,14 @@ class OpTimer::Clock {
     readings_.push_back(std::move(r));
   }
 
+  // The last op did nothing.
+  void forget() {
+    if (mode_ == Mode::kTimed) {
+      readings_.pop_back();
+      used_ -= cuda_ ? 2 : 0;
+    }
+  }
+
   void take(OpTimes* out, std::vector<std::string>* order) {
     if (timed_out_) {
       timed_out_ = false;
@@ -145,8 +153,6 @@ class OpTimer::Clock {
   size_t used_ = 0;
 };
 
-// A fused op that becomes a virtual function of IBackend is timed by an override here, as the
-// primitives are.
 class OpTimer::Backend : public ForwardingBackend {
  public:
   Backend(std::unique_ptr<IBackend> inner, std::shared_ptr<Clock> clock)
@@ -177,6 +183,15 @@ class OpTimer::Backend : public ForwardingBackend {
     timed("advance", k::cost(p), [&] { inner().advance(p); });
   }
 
+  bool norm_linear(const k::NormLinearParams& p) override {
+    return timed_if("norm_linear." + matrix(p.w), k::cost(p),
+                    [&] { return inner().norm_linear(p); });
+  }
+  bool attention_step(const k::AttentionStepParams& p) override {
+    return timed_if("attention_step", k::cost(p), [&] { return inner().attention_step(p); });
+  }
+  k::Prefetch ahead_of(const Linear& w) const override { return inner().ahead_of(w); }
+
   void run_layer(const StageArgs& a, int64_t layer) override {
     if (!clock_->on()) {
       inner().run_layer(a, layer);
@@ -206,6 +221,17 @@ class OpTimer::Backend : public ForwardingBackend {
 
  private:
   bool in_layer() const { return layer_ >= 0; }
+
+  // A fused op, which the backend may leave to primitives.
+  template <class F>
+  bool timed_if(const std::string& name, const Cost& cost, const F& work) {
+    bool done = false;
+    timed(name, cost, [&] { done = work(); });
+    if (!done) {
+      clock_->forget();
+    }
+    return done;
+  }
 
   template <class F>
   void timed(const std::string& name, const Cost& cost, const F& work) {

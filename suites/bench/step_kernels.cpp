@@ -9,10 +9,12 @@
 #include "kernels/common/convert.h"
 #include "kernels/embed/embed.h"
 #include "kernels/linear/linear.h"
+#include "kernels/norm_linear/norm_linear.h"
 #include "kernels/qk_norm_rope/qk_norm_rope.h"
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "kernels/sample/sample.h"
 #include "kernels/swiglu/swiglu.h"
+#include "suites/bench/attention_step_kernel.h"
 #include "suites/bench/operands.h"
 
 namespace ember {
@@ -113,6 +115,41 @@ std::unique_ptr<StepKernel> make_rmsnorm(Meter& meter, const PassShape& s, int64
     return p;
   };
   return op<k::RmsNormParams>(meter, k::rmsnorm_cuda, k::rmsnorm_cpu, make, check_rmsnorm);
+}
+
+// The last columns.
+std::string check_norm_linear(const k::NormLinearParams& p, const Launch& launch,
+                              HostCopies& host) {
+  launch();
+  const int64_t N = p.y.shape[1], n = std::min<int64_t>(N, 256);
+  k::NormLinearParams want = p;
+  host.replace({&want.x, &want.norm});
+  if (p.gated) {  // the rows of both halves that meet
+    want.w = host.like(p.w, {2 * n, p.w.shape[1]});
+    const TensorView gate = host(p.w.rows(N - n, n)), up = host(p.w.rows(2 * N - n, n));
+    std::memcpy(want.w.data, gate.data, gate.bytes());
+    std::memcpy(k::row_ptr(want.w, n), up.data, up.bytes());
+  } else {
+    want.w = host(p.w.rows(N - n, n));
+  }
+  want.y = host.like(p.y, {1, n});
+  k::norm_linear_cpu(want);
+  return judge(host(p.y.cols(N - n, n)), want.y);
+}
+
+std::unique_ptr<StepKernel> make_norm_linear(Meter& meter, const PassShape& s, int64_t rows,
+                                             bool gated, DType out) {
+  const auto make = [&](Operands& o) {
+    k::NormLinearParams p;
+    p.x = o.random({1, s.model.D}, DType::kF32);
+    p.norm = o.random({s.model.D}, s.dtype, k::RandomKind::kGain);
+    p.w = o.random({rows, s.model.D}, s.dtype);
+    p.y = o.empty({1, gated ? rows / 2 : rows}, out);
+    p.gated = gated;
+    return p;
+  };
+  return op<k::NormLinearParams>(meter, k::norm_linear_cuda, k::norm_linear_cpu, make,
+                                 check_norm_linear, rows * s.model.D * dtype_bytes(s.dtype));
 }
 
 // The last row, which sees the whole cache.
@@ -277,26 +314,52 @@ std::vector<StepKernelInfo> step_kernels(const PassShape& s) {
                             return make_linear(meter, s, rows, N, K, residual, out);
                           }};
   };
-  return {
-      {"embed", 1, false, [=](Meter& meter) { return make_embed(meter, s); }},
-      {"rmsnorm", 2 * m.L, false, [=](Meter& meter) { return make_rmsnorm(meter, s, T); }},
-      linear("qkv", m.L, T, qkv, m.D, false, s.activation),
-      {"qk_norm_rope", m.L, false, [=](Meter& meter) { return make_rope(meter, s); }},
-      {"attention", m.L, many, [=](Meter& meter) { return make_attention(meter, s); }},
-      linear("o", m.L, T, m.D, m.q_dim(), true, DType::kF32),
-      linear("gate_up", m.L, T, 2 * m.F, m.D, false, s.activation),
-      {"swiglu", m.L, false, [=](Meter& meter) { return make_swiglu(meter, s); }},
-      linear("down", m.L, T, m.D, m.F, true, DType::kF32),
-      {"rmsnorm.final", 1, false, [=](Meter& meter) { return make_rmsnorm(meter, s, 1); }},
-      linear("head", 1, 1, m.V, m.D, false, DType::kF32),
-      {"sample.greedy", 1, false, [=](Meter& meter) { return make_sample(meter, s, true, 0, 1); }},
-      // In place of the greedy choice, not beside it.
-      {"sample.top_k", 0, false,
-       [=](Meter& meter) { return make_sample(meter, s, false, 20, 0.8); }},
-      {"sample.top_p", 0, false,
-       [=](Meter& meter) { return make_sample(meter, s, false, 0, 0.95); }},
-      {"sample.all", 0, false, [=](Meter& meter) { return make_sample(meter, s, false, 0, 1); }},
+  const auto norm_linear = [&](const std::string& name, int64_t count, int64_t rows, bool gated,
+                               DType out) {
+    return StepKernelInfo{"norm_linear." + name, count, false, [=](Meter& meter) {
+                            return make_norm_linear(meter, s, rows, gated, out);
+                          }};
   };
+  std::vector<StepKernelInfo> all = {
+      {"embed", 1, false, [=](Meter& meter) { return make_embed(meter, s); }}};
+  const auto add = [&](std::vector<StepKernelInfo> more) {
+    all.insert(all.end(), more.begin(), more.end());
+  };
+  if (s.fused) {
+    add({norm_linear("qkv", m.L, qkv, false, s.activation)});
+  } else {
+    add({{"rmsnorm", 2 * m.L, false, [=](Meter& meter) { return make_rmsnorm(meter, s, T); }},
+         linear("qkv", m.L, T, qkv, m.D, false, s.activation)});
+  }
+  if (s.fused && m.H <= 2 * m.K) {  // as the CUDA backend chooses
+    add({{"attention_step", m.L, false,
+          [=](Meter& meter) { return make_attention_step(meter, s); }}});
+  } else {
+    add({{"qk_norm_rope", m.L, false, [=](Meter& meter) { return make_rope(meter, s); }},
+         {"attention", m.L, many, [=](Meter& meter) { return make_attention(meter, s); }}});
+  }
+  add({linear("o", m.L, T, m.D, m.q_dim(), true, DType::kF32)});
+  if (s.fused) {
+    add({norm_linear("gate_up", m.L, 2 * m.F, true, s.activation)});
+  } else {
+    add({linear("gate_up", m.L, T, 2 * m.F, m.D, false, s.activation),
+         {"swiglu", m.L, false, [=](Meter& meter) { return make_swiglu(meter, s); }}});
+  }
+  add({linear("down", m.L, T, m.D, m.F, true, DType::kF32)});
+  if (s.fused) {
+    add({norm_linear("head", 1, m.V, false, DType::kF32)});
+  } else {
+    add({{"rmsnorm.final", 1, false, [=](Meter& meter) { return make_rmsnorm(meter, s, 1); }},
+         linear("head", 1, 1, m.V, m.D, false, DType::kF32)});
+  }
+  add({{"sample.greedy", 1, false, [=](Meter& meter) { return make_sample(meter, s, true, 0, 1); }},
+       // In place of the greedy choice, not beside it.
+       {"sample.top_k", 0, false,
+        [=](Meter& meter) { return make_sample(meter, s, false, 20, 0.8); }},
+       {"sample.top_p", 0, false,
+        [=](Meter& meter) { return make_sample(meter, s, false, 0, 0.95); }},
+       {"sample.all", 0, false, [=](Meter& meter) { return make_sample(meter, s, false, 0, 1); }}});
+  return all;
 }
 
 }  // namespace ember

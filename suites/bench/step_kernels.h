@@ -22,6 +22,7 @@ struct PassShape {
   DType activation = DType::kBF16;  // activations and cache
   int64_t tokens = 1;               // T: 1 is a decode step
   int64_t cached = 0;               // before them
+  bool fused = false;               // a step of one token on a device that fuses ops
 };
 
 // One kernel with its operands. Copies of what is read stand in turn, several times the cache in
