@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <map>
-#include <mutex>
-#include <tuple>
-
 #include "kernels/attention_step/attention_step_kernel.cuh"
 #include "kernels/base/cuda_scratch.cuh"
 
@@ -14,10 +10,11 @@ using Kernel = void (*)(step::Args);
 
 template <class T, int E>
 Kernel kernel_of(const AttentionStepPlan& plan) {
-  if (plan.kernel == AttentionStepKernel::kCluster) {
-    return step::attention_step_kernel<T, E, 3, true>;
+  if (plan.warps == 8) {
+    return plan.stages == 3 ? step::attention_step_kernel<T, E, 8, 3>
+                            : step::attention_step_kernel<T, E, 8, 2>;
   }
-  return step::attention_step_kernel<T, E, 2, false>;
+  return step::attention_step_kernel<T, E, 4, 2>;
 }
 
 Kernel kernel_for(const AttentionStepPlan& plan, const TensorView& cache) {
@@ -26,19 +23,6 @@ Kernel kernel_for(const AttentionStepPlan& plan, const TensorView& cache) {
     return small ? kernel_of<dev::f16, 64>(plan) : kernel_of<dev::f16, 128>(plan);
   }
   return small ? kernel_of<dev::bf16, 64>(plan) : kernel_of<dev::bf16, 128>(plan);
-}
-
-// Whether all clusters of a plan can be on the device at once: asked once for each kernel.
-bool clusters_fit(int device, Kernel kernel, const AttentionStepPlan& plan, int64_t K) {
-  static std::mutex mutex;
-  static std::map<std::tuple<int, Kernel, int, int>, int> known;
-  const std::lock_guard<std::mutex> lock(mutex);
-  const auto [at, added] = known.try_emplace({device, kernel, plan.ranks, plan.shared_bytes}, 0);
-  if (added) {
-    at->second = dev::resident_clusters(kernel, dim3(plan.ranks, static_cast<unsigned>(K)),
-                                        dim3(step::kThreads), plan.shared_bytes, plan.ranks);
-  }
-  return at->second >= K;
 }
 
 step::Args kernel_args(const AttentionStepParams& p, const AttentionStepPlan& plan) {
@@ -74,18 +58,13 @@ void run_fused(const AttentionStepParams& p, const AttentionStepPlan& plan, Stre
   const int device = p.o.device.index;
   step::Args a = kernel_args(p, plan);
   const Kernel kernel = kernel_for(plan, p.slots[0].k);
-  const dim3 grid(static_cast<unsigned>(plan.ranks), static_cast<unsigned>(K));
-  if (plan.kernel == AttentionStepKernel::kCluster) {
-    dev::launch_clusters(kOp, stream, kernel, grid, dim3(step::kThreads), plan.shared_bytes,
-                         plan.ranks, a);
-    return;
-  }
   a.partials = reinterpret_cast<float*>(
       cuda::scratch(device, stream, cuda::ScratchUser::kAttentionStepPartials,
                     step_partial_bytes(K, plan.ranks, a.group, E)));
   a.tickets = reinterpret_cast<unsigned*>(cuda::scratch(
       device, stream, cuda::ScratchUser::kAttentionStepTickets, step_ticket_bytes(K)));
-  dev::launch(kOp, stream, kernel, grid, dim3(step::kThreads), plan.shared_bytes, a);
+  dev::launch(kOp, stream, kernel, dim3(static_cast<unsigned>(K), plan.ranks),
+              dim3(32 * plan.warps), plan.shared_bytes, a);
 }
 
 void run_primitives(const AttentionStepParams& p, Stream stream) {
@@ -108,12 +87,7 @@ void attention_step_cuda(const AttentionStepParams& p, Stream stream) {
   require_cuda(kOp, "o", p.o);
   const cuda::DeviceGuard guard(p.o.device);
   const DeviceLimits& limits = device_limits(p.o.device);
-  AttentionStepPlan plan = plan_attention_step(p, limits.sm_count, limits.cc);
-  if (plan.kernel == AttentionStepKernel::kCluster &&
-      !clusters_fit(p.o.device.index, kernel_for(plan, p.slots[0].k), plan,
-                    p.slots[0].k.shape[0])) {
-    plan = plan_step_without_clusters(p, limits.sm_count);
-  }
+  const AttentionStepPlan plan = plan_attention_step(p, limits.sm_count, limits.shared_bytes);
   if (plan.kernel == AttentionStepKernel::kPrimitives) {
     run_primitives(p, stream);
   } else {

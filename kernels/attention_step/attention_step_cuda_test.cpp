@@ -60,7 +60,7 @@ TEST(AttentionStepCuda, PresetShapes) {
   EMBER_NEEDS_CUDA();
   for (DType t : {DType::kF16, DType::kBF16}) {
     for (const std::vector<int64_t>& pos :
-         {std::vector<int64_t>{0}, {127}, {511}, {1023}, {5, 900, 64, 0, 33}}) {
+         {std::vector<int64_t>{0}, {127}, {383}, {511}, {512}, {1023}, {5, 900, 64, 0, 33}}) {
       for (const AttentionStepCase& c : attention_step_preset_cases(pos, t)) {
         check_case(c);
         if (HasFailure()) {

@@ -3,14 +3,18 @@
 // happen one after another from the moment that q, k and v are there. At long context by the
 // bandwidth of reading keys and values once.
 //
-// A kv head belongs to the blocks of one row of the grid, which share its groups of 16 positions
-// (attention_step_plan.h). A block's four warps take every fourth group of its share, each through
-// a ring of its own in shared memory, without barriers. A sequence at a time: the block's warps
-// make its queries, walk its groups with an online softmax, and merge in order. A sequence that
-// spans several shares is put together by exchange: every block of it sends each of the others that
-// owner's slice of its part, and every owner merges its slice in order (clusters), or the block
-// that draws the last ticket merges all (tickets). Which block that is changes nothing in the
-// result.
+// A kv head belongs to the blocks of one column of the grid, which share its groups of 16 positions
+// (attention_step_plan.h). A block's warps take its share's groups in turn, each through a ring of
+// its own in shared memory, without barriers. A sequence at a time: the block's warps make its
+// queries, walk its groups with an online softmax, and merge in order. Of a sequence that spans
+// several shares every block leaves its part in global memory, and the block that draws the last
+// ticket merges them in order; which block that is changes nothing in the result.
+//
+// A short sequence has one block a kv head, and the blocks that have nothing to do leave at once:
+// the next kernel starts on their SMs, and memory is busy with its weights, while the few that work
+// are limited by latency. Lost: the blocks of a kv head as a cluster that exchanges parts in shared
+// memory. They hold 128 SMs until the last has finished: a whole step of an H100 at 128 to 384
+// positions was 2 (8B) to 4.4 us (4B) a layer slower than with qk_norm_rope and attention apart.
 //
 // What is fetched before the wait for the previous kernel. Gains and angles are weights. With
 // Args::settled also positions and the rows of the cache before them. They were written by earlier
@@ -53,8 +57,8 @@ struct Share {
   int rank, shares, lo, hi;
 
   __device__ __forceinline__ Share(const Args& a, const Sequences& s)
-      : rank(blockIdx.x),
-        shares(step_shares(s.total, s.count, gridDim.x, a.alone, a.least)),
+      : rank(blockIdx.y),
+        shares(step_shares(s.total, s.count, gridDim.y, a.alone, a.least)),
         lo(0),
         hi(0) {
     if (rank < shares) {
@@ -67,69 +71,45 @@ struct Share {
   }
 };
 
-// Where a block receives what the cluster's blocks have of one sequence: pairs by part and place in
-// the owner's slice, maximum and sum by part and query.
-struct Inbox {
-  float2* pairs;
-  float2* tails;
-};
-
-// How the pairs of a sequence's rows are shared among its owners, whose number is that of its
-// parts.
-struct Slices {
-  int parts, each, inverse;
-
-  __device__ __forceinline__ Slices(int all, int n) : parts(n), each((all + n - 1) / n) {
-    inverse = ((1 << 18) + each - 1) / each;  // exact below 512 pairs
-  }
-  __device__ __forceinline__ int owner(int pair) const { return pair * inverse >> 18; }
-};
-
-template <class T, int E, int kStages, bool kCluster>
+template <class T, int E, int kWarps, int kStages>
 class Block {
  public:
+  static constexpr int kThreads = 32 * kWarps;
+
   __device__ __forceinline__ Block(const Args& args, unsigned char* shared)
-      : a(args),
-        memory(shared),
-        l(step_layout(args.group, E, kStages, kCluster)),
-        head(blockIdx.y) {}
+      : a(args), memory(shared), l(step_layout(args.group, E, kWarps, kStages)), head(blockIdx.x) {}
 
   __device__ __forceinline__ void run() {
     const int warp = threadIdx.x / 32;
-    Pairs<E> q_gain, k_gain, angles;
-    q_gain.load(a.q_norm.data, a.q_norm.dtype, 0);
-    k_gain.load(a.k_norm.data, a.k_norm.dtype, 0);
     if (!a.settled) {
       dev::wait_for_previous();
     }
     const Sequences s(a);
     const Share share(a, s);
-    using Ring = Copier<T, E, kStages>;
+    if (share.lo == share.hi) {
+      leave(s, share);
+      return;
+    }
+    using Ring = Copier<T, E, kWarps, kStages>;
     unsigned char* ring = memory + l.ring + warp * kStages * Ring::kStage;
     Ring copier(dev::shared_address(ring), share.lo + warp, share.hi);
-#pragma unroll
-    for (int i = 0; i < kStages - 1; ++i) {
+#pragma unroll 1
+    for (int i = 0; i < kStages; ++i) {
       copier.next(a, s, head);
     }
-    if constexpr (kCluster) {
-      cluster_wait();  // for the arrival at the start: every block's shared memory may be written
-    }
-    const bool idle = share.lo == share.hi;
-    Place at(s, idle ? 0 : share.lo);
-    if (!idle) {
-      angles.load_angles(a.cos, a.sin, at.length - 1);
-    }
+    Pairs<E> q_gain, k_gain, angles;
+    q_gain.load(a.q_norm.data, a.q_norm.dtype, 0);
+    k_gain.load(a.k_norm.data, a.k_norm.dtype, 0);
+    Place at(s, share.lo);
+    angles.load_angles(a.cos, a.sin, at.length - 1);
     if (a.settled) {
       dev::wait_for_previous();
-    }
-    if (idle) {
-      fill_idle_time(s);
     }
     int group = share.lo + warp, stage = 0;
     for (int from = share.lo; from < share.hi;) {
       const int to = min(at.end, share.hi);
       const bool newest = to == at.end;
-      NewToken<T, E> token;
+      NewToken<T, E, kWarps> token;
       token.load(a, head, at.b, newest);
       if (from == share.lo) {
         fill_idle_time(s);
@@ -140,16 +120,17 @@ class Block {
       State<E> state;
       uint32_t q[E / 16][2];
       load_queries<E>(q, dev::shared_address(memory + l.q));
-      for (; group < to; group += kStepWarps) {
-        dev::copies_wait<kStages - 2>();
-        __syncwarp();  // the copies of all lanes are there; all are done with the stage before
-        copier.next(a, s, head);
+      for (; group < to; group += kWarps) {
+        dev::copies_wait<kStages - 1>();
+        __syncwarp();  // the copies of all lanes are there
         const int first = (group - at.start) * kStepKeys;
         unsigned char* rows = ring + stage * Ring::kStage;
         if (first + kStepKeys >= at.length) {
           insert_row<E>(rows, at.length - 1 - first, memory + l.fresh);
         }
         attend<T, E>(state, q, dev::shared_address(rows), first, at.length, a.scale_log2);
+        __syncwarp();  // all lanes are done with the stage
+        copier.next(a, s, head);
         stage = stage + 1 == kStages ? 0 : stage + 1;
       }
       store_part<E>(warp_rows(warp), warp_tails(warp), state, a.group);
@@ -161,15 +142,22 @@ class Block {
         angles.load_angles(a.cos, a.sin, at.length - 1);
       }
     }
-    if constexpr (kCluster) {
-      receive(s, share);
-    }
   }
 
  private:
+  // A block without work makes room for the next kernel at once. It need not have waited for the
+  // previous one: that all earlier kernels are complete when this one is, is what those that stay
+  // ensure, and the first rank, which also stays where no sequence has work.
+  __device__ __forceinline__ void leave(const Sequences& s, const Share& share) const {
+    fill_idle_time(s);
+    if (a.settled && share.rank == 0) {
+      dev::wait_for_previous();
+    }
+  }
+
   __device__ __forceinline__ void fill_idle_time(const Sequences& s) const {
-    if (threadIdx.x / 32 == kStepWarps - 1 && a.prefetch != nullptr &&
-        step_prefetches(s.total, gridDim.y, E)) {
+    if (threadIdx.x / 32 == kWarps - 1 && a.prefetch != nullptr &&
+        step_prefetches(s.total, gridDim.x, E)) {
       prefetch(a);
     }
   }
@@ -183,17 +171,10 @@ class Block {
   __device__ __forceinline__ float2* warp_tails(int warp) const {
     return reinterpret_cast<float2*>(memory + l.tails) + warp * kStepRows;
   }
-  // `first`: of the sequence that the block's share begins in the middle of; else of the one that
-  // goes on after it.
-  __device__ __forceinline__ Inbox inbox(bool first) const {
-    const int which = first ? 0 : 1;
-    return {reinterpret_cast<float2*>(memory + l.inbox) + which * step_inbox_pairs(a.group, E),
-            reinterpret_cast<float2*>(memory + l.inbox_tails) + which * kStepRanks * a.group};
-  }
 
   __device__ __forceinline__ Merged merge_warps(int row, int element) const {
-    return merge<kStepWarps>(
-        kStepWarps, [&](int w) { return warp_tails(w)[row]; },
+    return merge<kWarps>(
+        kWarps, [&](int w) { return warp_tails(w)[row]; },
         [&](int w) {
           return *reinterpret_cast<const float2*>(warp_rows(w) + row * step_row_floats(E) +
                                                   element);
@@ -209,72 +190,19 @@ class Block {
   // What the block's warps have of a sequence, to where it belongs.
   __device__ __forceinline__ void finish(const Sequences& s, const Share& share, const Place& at) {
     const int first = share.of(at.start, s), last = share.of(at.end - 1, s);
-    if (first == last) {
-      for (int i = threadIdx.x; i < all_pairs(); i += kThreads) {
-        const int row = i / (E / 2), element = i % (E / 2) * 2;
-        store_output(at.b, row, element, merge_warps(row, element));
-      }
-    } else if constexpr (kCluster) {
-      send_part(share.rank - first, first, Slices(all_pairs(), last - first + 1));
-    } else {
+    if (first != last) {
       leave_part(share.rank - first, first, last - first + 1, at.b);
-    }
-  }
-
-  __device__ __forceinline__ void send_part(int part, int first, const Slices& slices) const {
-    for (int i = threadIdx.x; i < all_pairs(); i += kThreads) {
-      const Merged m = merge_warps(i / (E / 2), i % (E / 2) * 2);
-      const int owner = slices.owner(i);
-      send(inbox(owner > 0).pairs + part * slices.each + i - owner * slices.each, first + owner,
-           m.value.x, m.value.y);
-    }
-    static_assert(kStepRows * kStepRanks <= kThreads, "a thread for each owner and row");
-    const int row = threadIdx.x % kStepRows, owner = threadIdx.x / kStepRows;
-    if (row < a.group && owner < slices.parts) {
-      const Merged m = merge_warps(row, 0);
-      send(inbox(owner > 0).tails + part * a.group + row, first + owner, m.max, m.sum);
-    }
-  }
-
-  // After every block has sent: the block's slices of the up to two sequences that it shares.
-  __device__ __forceinline__ void receive(const Sequences& s, const Share& share) const {
-    const bool spans = s.groups > 0 && share.of(s.start, s) != share.of(s.start + s.groups - 1, s);
-    if (__ballot_sync(0xffffffffu, spans) == 0) {
-      return;  // the same for the whole cluster
-    }
-    cluster_arrive();
-    cluster_wait();
-    if (share.lo == share.hi) {
       return;
     }
-    const Place begun(s, share.lo), open(s, share.hi - 1);
-    if (begun.start < share.lo) {
-      merge_inbox(s, share, begun, true);
-    }
-    if (open.start >= share.lo && open.end > share.hi) {
-      merge_inbox(s, share, open, false);
-    }
-  }
-
-  __device__ __forceinline__ void merge_inbox(const Sequences& s, const Share& share,
-                                              const Place& at, bool begun) const {
-    const int first = share.of(at.start, s), last = share.of(at.end - 1, s);
-    const Slices slices(all_pairs(), last - first + 1);
-    const int begin = (share.rank - first) * slices.each;
-    const int count = min(slices.each, all_pairs() - begin);
-    const Inbox in = inbox(begun);
-    for (int i = threadIdx.x; i < count; i += kThreads) {
-      const int row = (begin + i) / (E / 2), element = (begin + i) % (E / 2) * 2;
-      store_output(at.b, row, element,
-                   merge<kPartsAtOnce>(
-                       slices.parts, [&](int p) { return in.tails[p * a.group + row]; },
-                       [&](int p) { return in.pairs[p * slices.each + i]; }));
+    for (int i = threadIdx.x; i < all_pairs(); i += kThreads) {
+      const int row = i / (E / 2), element = i % (E / 2) * 2;
+      store_output(at.b, row, element, merge_warps(row, element));
     }
   }
 
   // The place of a part in global memory: rows, then maximum and sum of each.
   __device__ __forceinline__ float* part_of(int rank, bool first) const {
-    const int64_t index = (int64_t{head} * gridDim.x + rank) * 2 + (first ? 0 : 1);
+    const int64_t index = (int64_t{head} * gridDim.y + rank) * 2 + (first ? 0 : 1);
     return a.partials + index * step_part_floats(a.group, E);
   }
 
@@ -323,23 +251,14 @@ class Block {
   int head;
 };
 
-// Grid (ranks, K), in clusters of (ranks, 1) when kCluster. With clusters the registers leave room
-// for a block of the kernel before.
-template <class T, int E, int kStages, bool kCluster>
-__global__ void __launch_bounds__(kThreads, kCluster ? 4 : 3)
+// Grid (K, ranks): the ranks that have work at every length start first.
+template <class T, int E, int kWarps, int kStages>
+__global__ void __launch_bounds__(32 * kWarps, kWarps == 8 ? 1 : 3)
     attention_step_kernel(const __grid_constant__ Args a) {
   // Aligned to whole rows of a tile: see ChunkWalk.
   extern __shared__ __align__(256) unsigned char shared[];
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
-  if constexpr (kCluster) {
-    return;  // never launched
-  }
-#endif
   dev::let_next_start();
-  if constexpr (kCluster) {
-    cluster_arrive();
-  }
-  Block<T, E, kStages, kCluster>(a, shared).run();
+  Block<T, E, kWarps, kStages>(a, shared).run();
 }
 
 }  // namespace ember::k::step

@@ -15,8 +15,7 @@
 
 namespace ember::k::step {
 
-constexpr int kThreads = 32 * kStepWarps;
-constexpr int kPartsAtOnce = 8;  // of other blocks, loaded together
+constexpr int kPartsAtOnce = 16;  // of other blocks, loaded together
 
 struct Slot {
   void *k, *v;
@@ -34,7 +33,7 @@ struct Args {
   bool settled;
   const char* prefetch;
   int64_t prefetch_bytes;
-  float* partials;    // kTickets: (K, ranks, 2) parts
+  float* partials;    // (K, ranks, 2) parts
   unsigned* tickets;  // (K, kMaxStepSequences), zero before and after
   Slot slots[kMaxStepSequences];
 };
@@ -100,7 +99,7 @@ __device__ __forceinline__ void copy16_once(uint32_t to, const void* from, bool 
 
 // A warp's way through its groups of a share, ahead of the arithmetic: each call of next() starts
 // the copies of one group, across sequences, and commits them; at the end it commits nothings.
-template <class T, int E, int kStages>
+template <class T, int E, int kWarps, int kStages>
 class Copier {
  public:
   static constexpr int kTile = kStepKeys * E * 2, kStage = 2 * kTile;
@@ -114,7 +113,7 @@ class Copier {
         enter(a, Place(s, group_), head);
       }
       copy((group_ - start_) * kStepKeys);
-      group_ += kStepWarps;
+      group_ += kWarps;
     }
     dev::copies_commit();
     stage_ = stage_ + 1 == kStages ? 0 : stage_ + 1;
@@ -340,33 +339,6 @@ __device__ __forceinline__ Merged merge(int count, const Tail& tail, const Value
     }
   }
   return m;
-}
-
-// ---- Clusters ----
-// Compiled for every architecture, launched on those that have them.
-
-__device__ __forceinline__ void cluster_arrive() {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  asm volatile("barrier.cluster.arrive.release;" ::: "memory");
-#endif
-}
-__device__ __forceinline__ void cluster_wait() {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
-#endif
-}
-
-// Two floats to the same place in the shared memory of another block of the cluster.
-__device__ __forceinline__ void send([[maybe_unused]] const void* place, [[maybe_unused]] int rank,
-                                     [[maybe_unused]] float x, [[maybe_unused]] float y) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  asm volatile(
-      "{\n.reg .u32 at;\n"
-      "mapa.shared::cluster.u32 at, %0, %1;\n"
-      "st.shared::cluster.v2.f32 [at], {%2, %3};\n}" ::"r"(dev::shared_address(place)),
-      "r"(rank), "f"(x), "f"(y)
-      : "memory");
-#endif
 }
 
 }  // namespace ember::k::step

@@ -6,11 +6,14 @@
 namespace ember::k {
 namespace {
 
-constexpr int kClusterStages = 3, kTicketStages = 2;
-// An exchange in shared memory costs about as much as one more step of a warp; through global
-// memory, several.
-constexpr int kClusterAlone = 8, kClusterLeast = 4;
-constexpr int kTicketAlone = 16, kTicketLeast = 8;
+struct Shape {
+  int warps, stages, alone, least;
+};
+// The first that fits. Thresholds are reasoned, not yet measured: an SM should fetch the 128 KB of
+// 256 positions in 1.2 us, an exchange costs 1.8 us, and a ring of 192 KB fills while the queries
+// are made; so one block up to 512 positions, and then two groups a warp.
+constexpr Shape kShapes[] = {{8, 3, 32, 16}, {8, 2, 32, 16}, {4, 2, 16, 8}};
+constexpr int kStaticBytes = 64;  // of shared memory, beside the layout
 // Products of groups and shares are counted in 32 bits.
 constexpr int64_t kMaxPositions = int64_t{1} << 27;
 
@@ -40,66 +43,40 @@ bool fits(const AttentionStepParams& p) {
   return fast && positions <= kMaxPositions;
 }
 
-int power_of_two_below(int n) {
-  int power = 1;
-  while (2 * power <= n) {
-    power *= 2;
-  }
-  return power;
-}
-
-AttentionStepPlan sized(const AttentionStepParams& p, AttentionStepPlan plan) {
-  const int64_t E = p.slots[0].k.shape[2], K = p.slots[0].k.shape[0];
-  plan.shared_bytes = step_layout(static_cast<int>(p.q.shape[1] / E / K), static_cast<int>(E),
-                                  plan.stages, plan.kernel == AttentionStepKernel::kCluster)
-                          .end;
-  return plan;
-}
-
 }  // namespace
 
-AttentionStepPlan plan_step_without_clusters(const AttentionStepParams& p, int sm_count) {
-  if (!fits(p)) {
-    return {AttentionStepKernel::kPrimitives, 0, 0, 0, 0, 0};
+AttentionStepPlan plan_attention_step(const AttentionStepParams& p, int sm_count,
+                                      int64_t shared_bytes) {
+  if (fits(p)) {
+    const int64_t E = p.slots[0].k.shape[2], K = p.slots[0].k.shape[0];
+    const int group = static_cast<int>(p.q.shape[1] / E / K);
+    const int ranks = static_cast<int>(std::clamp<int64_t>(sm_count / K, 1, kStepMaxRanks));
+    for (const Shape& s : kShapes) {
+      const int bytes = step_layout(group, static_cast<int>(E), s.warps, s.stages).end;
+      if (bytes + kStaticBytes <= shared_bytes) {
+        return {AttentionStepKernel::kFused, ranks, s.warps, s.stages, s.alone, s.least, bytes};
+      }
+    }
   }
-  const int64_t K = p.slots[0].k.shape[0];
-  const int ranks = static_cast<int>(std::clamp<int64_t>(sm_count / K, 1, kStepMaxRanks));
-  return sized(
-      p, {AttentionStepKernel::kTickets, ranks, kTicketStages, kTicketAlone, kTicketLeast, 0});
-}
-
-AttentionStepPlan plan_attention_step(const AttentionStepParams& p, int sm_count, int cc) {
-  if (!fits(p) || cc < 90) {
-    return plan_step_without_clusters(p, sm_count);
-  }
-  const int64_t K = p.slots[0].k.shape[0];
-  const int share = static_cast<int>(std::clamp<int64_t>(sm_count / K, 1, kStepRanks));
-  return sized(p, {AttentionStepKernel::kCluster, power_of_two_below(share), kClusterStages,
-                   kClusterAlone, kClusterLeast, 0});
+  return {AttentionStepKernel::kPrimitives, 0, 0, 0, 0, 0, 0};
 }
 
 std::string AttentionStepPlan::str() const {
-  switch (kernel) {
-    case AttentionStepKernel::kPrimitives:
-      return "attention_step: qk_norm_rope and attention, row by row";
-    case AttentionStepKernel::kCluster:
-    case AttentionStepKernel::kTickets:
-      break;
+  if (kernel == AttentionStepKernel::kPrimitives) {
+    return "attention_step: qk_norm_rope and attention, row by row";
   }
-  return std::string("attention_step: ") +
-         (kernel == AttentionStepKernel::kCluster ? "clusters" : "tickets") + ", " +
-         std::to_string(ranks) + " blocks a kv head, " + std::to_string(kStepWarps) + " warps, " +
-         std::to_string(stages) + " stages, " + std::to_string(shared_bytes) +
-         " bytes of shared memory; alone up to " + std::to_string(alone) + " groups, at least " +
-         std::to_string(least) + " a share";
+  return "attention_step: " + std::to_string(ranks) + " blocks a kv head, " +
+         std::to_string(warps) + " warps, " + std::to_string(stages) + " stages, " +
+         std::to_string(shared_bytes) + " bytes of shared memory; alone up to " +
+         std::to_string(alone) + " groups, then " + std::to_string(least) + " a share";
 }
 
 int64_t attention_step_scratch_bytes(int64_t H, int64_t K, int64_t E, int sm_count) {
   const int64_t ranks = std::clamp<int64_t>(sm_count / K, 1, kStepMaxRanks);
   const int64_t group = H / K;
-  const int64_t tickets =
+  const int64_t fused =
       group <= kStepRows ? step_partial_bytes(K, ranks, group, E) + step_ticket_bytes(K) : 0;
-  return tickets + kMaxStepSequences * H * E * 4;
+  return fused + kMaxStepSequences * H * E * 4;
 }
 
 }  // namespace ember::k

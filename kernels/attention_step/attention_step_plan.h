@@ -18,20 +18,18 @@
 namespace ember::k {
 
 enum class AttentionStepKernel {
-  kCluster,     // a kv head's blocks are one cluster and exchange parts in shared memory (sm_90)
-  kTickets,     // they exchange parts in global memory; the block that comes last merges
-  kPrimitives,  // qk_norm_rope and attention, row by row: what the other two do not take
+  kFused,       // one launch; the block of a kv head that comes last merges the others' parts
+  kPrimitives,  // qk_norm_rope and attention, row by row: what the other does not take
 };
 
-inline constexpr int kStepKeys = 16;   // positions of a group: a warp's step
-inline constexpr int kStepWarps = 4;   // a block; each takes every fourth group of a share
-inline constexpr int kStepRows = 8;    // query heads of a kv head at most: a tile of tensor cores
-inline constexpr int kStepRanks = 16;  // blocks of a cluster at most
+inline constexpr int kStepKeys = 16;  // positions of a group: a warp's step
+inline constexpr int kStepRows = 8;   // query heads of a kv head at most: a tile of tensor cores
 inline constexpr int kStepMaxRanks = 128;  // blocks of a kv head at most
 
 struct AttentionStepPlan {
   AttentionStepKernel kernel;
   int ranks;         // blocks of a kv head
+  int warps;         // of a block: 4 or 8; they take a share's groups in turn
   int stages;        // groups that a warp has room for
   int alone, least;  // see step_shares
   int shared_bytes;  // of a block
@@ -39,15 +37,15 @@ struct AttentionStepPlan {
   std::string str() const;
 };
 
-AttentionStepPlan plan_attention_step(const AttentionStepParams& p, int sm_count, int cc);
-// The same where a cluster does not fit the device.
-AttentionStepPlan plan_step_without_clusters(const AttentionStepParams& p, int sm_count);
+// For a device whose blocks can have so many bytes of shared memory: 99 KB or more.
+AttentionStepPlan plan_attention_step(const AttentionStepParams& p, int sm_count,
+                                      int64_t shared_bytes);
 
 // ---- Shares, from the positions ----
 
 // How many shares `groups` of `sequences` are cut into. A block that works alone needs no exchange,
-// so short sequences (up to `alone` groups on average) get one each; else each share has at least
-// `least` groups, a step of every warp.
+// so short sequences (up to `alone` groups on average) get one each; else a share has `least`
+// groups until all blocks have work.
 constexpr int step_shares(int groups, int sequences, int ranks, int alone, int least) {
   const int wanted = groups <= alone * sequences ? sequences : (groups + least - 1) / least;
   const int limit = groups < ranks ? groups : ranks;
@@ -75,29 +73,22 @@ constexpr bool step_prefetches(int64_t groups, int64_t K, int64_t E) {
 constexpr int step_row_floats(int E) {
   return E + 4;
 }
-// Pairs of elements that one sequence's parts have for one owner, over all parts, at most.
-constexpr int step_inbox_pairs(int group, int E) {
-  return group * E / 2 + kStepRanks;
-}
-
 struct StepLayout {
-  int ring, q, fresh, parts, tails, inbox, inbox_tails, end;
+  int ring, q, fresh, parts, tails, end;
 };
 
-constexpr StepLayout step_layout(int group, int E, int stages, bool cluster) {
+constexpr StepLayout step_layout(int group, int E, int warps, int stages) {
   StepLayout l{};
   l.ring = 0;  // (warps, stages): 16 rows of K, then of V
-  l.q = l.ring + kStepWarps * stages * 2 * kStepKeys * E * 2;
-  l.fresh = l.q + kStepRows * E * 2;                                // the new rows of K and V
-  l.parts = l.fresh + 2 * E * 2;                                    // (warps, group) rows
-  l.tails = l.parts + kStepWarps * group * step_row_floats(E) * 4;  // (warps, kStepRows) max, sum
-  l.inbox = l.tails + kStepWarps * kStepRows * 8;  // what other blocks send: see exchange
-  l.inbox_tails = l.inbox + (cluster ? 2 * step_inbox_pairs(group, E) * 8 : 0);
-  l.end = l.inbox_tails + (cluster ? 2 * kStepRanks * group * 8 : 0);
+  l.q = l.ring + warps * stages * 2 * kStepKeys * E * 2;
+  l.fresh = l.q + kStepRows * E * 2;                           // the new rows of K and V
+  l.parts = l.fresh + 2 * E * 2;                               // (warps, group) rows
+  l.tails = l.parts + warps * group * step_row_floats(E) * 4;  // (warps, kStepRows) max, sum
+  l.end = l.tails + warps * kStepRows * 8;
   return l;
 }
 
-// Scratch of kTickets: two parts of `group` rows for each block, and a ticket for each sequence of
+// Scratch of kFused: two parts of `group` rows for each block, and a ticket for each sequence of
 // each kv head; of kPrimitives: q of a step.
 constexpr int64_t step_part_floats(int64_t group, int64_t E) {
   return group * E + 2 * kStepRows;

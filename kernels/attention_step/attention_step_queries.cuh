@@ -78,10 +78,10 @@ struct Pairs {
 };
 
 // Rows of one sequence for one kv head: its query heads, then, where this share holds the newest
-// position, the new rows of K and V. Each warp takes every fourth.
-template <class T, int E>
+// position, the new rows of K and V. The warps take them in turn.
+template <class T, int E, int kWarps>
 struct NewToken {
-  static constexpr int kRounds = (kStepRows + 2 + kStepWarps - 1) / kStepWarps;
+  static constexpr int kRounds = (kStepRows + 2 + kWarps - 1) / kWarps;
   Pairs<E> x[kRounds];
 
   static __device__ __forceinline__ int rows(const Args& a, bool newest) {
@@ -91,17 +91,14 @@ struct NewToken {
   __device__ __forceinline__ void load(const Args& a, int head, int b, bool newest) {
 #pragma unroll
     for (int i = 0; i < kRounds; ++i) {
-      const int row = threadIdx.x / 32 + kStepWarps * i;
+      const int row = threadIdx.x / 32 + kWarps * i;
       if (row >= rows(a, newest)) {
         break;
       }
-      if (row < a.group) {
-        x[i].load(a.q.row(b), a.q.dtype, int64_t{head * a.group + row} * E);
-      } else if (row == a.group) {
-        x[i].load(a.k.row(b), a.k.dtype, int64_t{head} * E);
-      } else {
-        x[i].load(a.v.row(b), a.v.dtype, int64_t{head} * E);
-      }
+      // One load whatever the row is: its code is long, for any dtype.
+      const bool is_q = row < a.group, is_k = row == a.group;
+      const dev::Rows& from = is_q ? a.q : is_k ? a.k : a.v;
+      x[i].load(from.row(b), from.dtype, int64_t{is_q ? head * a.group + row : head} * E);
     }
   }
 
@@ -112,7 +109,7 @@ struct NewToken {
                                         unsigned char* fresh) {
 #pragma unroll
     for (int i = 0; i < kRounds; ++i) {
-      const int row = threadIdx.x / 32 + kStepWarps * i;
+      const int row = threadIdx.x / 32 + kWarps * i;
       if (row >= rows(a, newest)) {
         break;
       }

@@ -178,25 +178,26 @@ TEST(AttentionStepPlan, KernelByDeviceAndShape) {
     const AttentionStepParams p =
         plan_params(m.shape.H, m.shape.K, m.shape.E, 40960, 1, DType::kBF16);
     for (int sm_count : {80, 84, 108, 128, 132}) {
-      const AttentionStepPlan old = plan_attention_step(p, sm_count, 86);
-      EXPECT_EQ(old.kernel, AttentionStepKernel::kTickets) << old.str();
-      EXPECT_LE(old.ranks * m.shape.K, sm_count);
-      EXPECT_GT((old.ranks + 1) * m.shape.K, sm_count);
-      EXPECT_LE(old.shared_bytes, 99 * 1024 - 256);  // what a block of 8.6 and 8.9 can have
-      const AttentionStepPlan hopper = plan_attention_step(p, sm_count, 90);
-      EXPECT_EQ(hopper.kernel, AttentionStepKernel::kCluster) << hopper.str();
-      EXPECT_LE(hopper.ranks, kStepRanks);
-      EXPECT_EQ(hopper.ranks & (hopper.ranks - 1), 0);
-      EXPECT_LE(hopper.ranks * m.shape.K, sm_count);
-      EXPECT_LE(hopper.shared_bytes, 227 * 1024);
-      if (m.shape.groups() <= 4) {  // two blocks an SM: this kernel and its neighbour
-        EXPECT_LE(hopper.shared_bytes, 113 * 1024) << hopper.str();
+      // Of compute capability 8.6, 8.0 and 9.0.
+      for (int kilobytes : {99, 163, 227}) {
+        const AttentionStepPlan plan = plan_attention_step(p, sm_count, kilobytes * 1024);
+        EXPECT_EQ(plan.kernel, AttentionStepKernel::kFused) << plan.str();
+        EXPECT_EQ(plan.warps, kilobytes == 99 ? 4 : 8) << plan.str();
+        EXPECT_EQ(plan.stages, kilobytes == 227 && m.shape.groups() < 8 ? 3 : 2) << plan.str();
+        EXPECT_LE(plan.ranks * m.shape.K, sm_count);
+        EXPECT_GT((plan.ranks + 1) * m.shape.K, sm_count);
+        EXPECT_LT(plan.shared_bytes, kilobytes * 1024);
       }
     }
   }
-  EXPECT_EQ(plan_attention_step(plan_params(32, 8, 128, 1000, 16, DType::kF16), 132, 90).ranks, 16);
-  EXPECT_EQ(plan_attention_step(plan_params(32, 8, 128, 1000, 1, DType::kF16), 84, 86).ranks, 10);
-  const auto kernel = [](AttentionStepParams p) { return plan_attention_step(p, 132, 90).kernel; };
+  constexpr int kHopper = 227 * 1024;
+  EXPECT_EQ(plan_attention_step(plan_params(32, 8, 128, 1000, 16, DType::kF16), 132, kHopper).ranks,
+            16);
+  EXPECT_EQ(plan_attention_step(plan_params(32, 8, 128, 1000, 1, DType::kF16), 84, kHopper).ranks,
+            10);
+  const auto kernel = [](AttentionStepParams p) {
+    return plan_attention_step(p, 132, kHopper).kernel;
+  };
   EXPECT_EQ(kernel(plan_params(8, 8, 128, 100, 1, DType::kF32)), AttentionStepKernel::kPrimitives);
   EXPECT_EQ(kernel(plan_params(8, 8, 80, 100, 1, DType::kF16)), AttentionStepKernel::kPrimitives);
   EXPECT_EQ(kernel(plan_params(18, 2, 64, 100, 1, DType::kF16)), AttentionStepKernel::kPrimitives);
@@ -215,7 +216,7 @@ TEST(AttentionStepPlan, SharesCoverTheGroups) {
   for (int ranks : {1, 5, 10, 16, 33, 128}) {
     for (int sequences : {1, 2, 7, 16}) {
       for (int groups = sequences; groups < 9000; groups += 1 + groups / 7) {
-        for (const auto& [alone, least] : {std::pair{8, 4}, std::pair{16, 8}}) {
+        for (const auto& [alone, least] : {std::pair{32, 16}, std::pair{16, 8}}) {
           const int shares = step_shares(groups, sequences, ranks, alone, least);
           ASSERT_GE(shares, 1);
           ASSERT_LE(shares, std::min(ranks, groups));
@@ -236,12 +237,13 @@ TEST(AttentionStepPlan, SharesCoverTheGroups) {
     }
   }
   // Sixteen sequences of one length: one block each, none is cut.
-  EXPECT_EQ(step_shares(16 * 100, 16, 16, 8, 4), 16);
+  EXPECT_EQ(step_shares(16 * 100, 16, 16, 32, 16), 16);
   EXPECT_EQ(step_cut(5, 16 * 100, 16), 500);
-  // One short sequence: one block; then steps of four groups.
-  EXPECT_EQ(step_shares(8, 1, 16, 8, 4), 1);
-  EXPECT_EQ(step_shares(9, 1, 16, 8, 4), 3);
-  EXPECT_EQ(step_shares(64, 1, 16, 8, 4), 16);
+  // One sequence: one block up to 512 positions; then a block for each 256.
+  EXPECT_EQ(step_shares(32, 1, 16, 32, 16), 1);
+  EXPECT_EQ(step_shares(33, 1, 16, 32, 16), 3);
+  EXPECT_EQ(step_shares(128, 1, 16, 32, 16), 8);
+  EXPECT_EQ(step_shares(256, 1, 16, 32, 16), 16);
   // The largest list does not overflow.
   constexpr int kMost = (1 << 27) / kStepKeys;
   EXPECT_EQ(step_cut(128, kMost, 128), kMost);
@@ -251,23 +253,14 @@ TEST(AttentionStepPlan, SharesCoverTheGroups) {
 TEST(AttentionStepPlan, PiecesOfSharedMemoryAreApartAndAligned) {
   for (int group = 1; group <= kStepRows; ++group) {
     for (int E : {64, 128}) {
-      for (bool cluster : {false, true}) {
-        const StepLayout l = step_layout(group, E, 3, cluster);
-        const int at[] = {l.ring, l.q, l.fresh, l.parts, l.tails, l.inbox, l.inbox_tails, l.end};
-        for (int i = 1; i < 8; ++i) {
-          EXPECT_TRUE(at[i] > at[i - 1] || (!cluster && i >= 6));
+      for (int warps : {4, 8}) {
+        const StepLayout l = step_layout(group, E, warps, 3);
+        const int at[] = {l.ring, l.q, l.fresh, l.parts, l.tails, l.end};
+        for (int i = 1; i < 6; ++i) {
+          EXPECT_GT(at[i], at[i - 1]);
           EXPECT_EQ(at[i] % (i <= 2 ? 256 : 8), 0) << i;
         }
         EXPECT_EQ(l.fresh % 16, 0);
-        // Every part's slice of every owner fits the inbox, and owners are found by a product.
-        for (int parts = 2; parts <= kStepRanks; ++parts) {
-          const int pairs = group * E / 2, each = (pairs + parts - 1) / parts;
-          EXPECT_LE(parts * each, step_inbox_pairs(group, E));
-          const int inverse = ((1 << 18) + each - 1) / each;
-          for (int i = 0; i < pairs; ++i) {
-            ASSERT_EQ(i * inverse >> 18, i / each);
-          }
-        }
       }
     }
   }
