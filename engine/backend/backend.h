@@ -111,7 +111,10 @@ class IBackend {
   // Fused ops, for passes that nothing looks into. False: nothing was done, and the primitives that
   // the op is made of have to do it.
   virtual bool norm_linear(const k::NormLinearParams&) { return false; }
-  virtual bool attention_step(const k::AttentionStepParams&) { return false; }
+  // `shape`: of the model, by which a backend may judge what the kernels around it wait for.
+  virtual bool attention_step(const k::AttentionStepParams&, const ModelShape& /*shape*/) {
+    return false;
+  }
   // What of w a kernel before the one that reads it should bring into the L2 cache.
   virtual k::Prefetch ahead_of(const Linear&) const { return {}; }
 

@@ -156,13 +156,11 @@ class CudaBackend : public IBackend {
     k::norm_linear_cuda(p, stream());
     return true;
   }
-  bool attention_step(const k::AttentionStepParams& p) override {
-    // Alone, its blocks keep the SMs from the projection behind it, whose weights could flow
-    // meanwhile: with more than two query heads a kv head that costs more than a launch saves
-    // (H100, a step of 4B 3.16 ms against 2.99, of 8B 5.41 against 5.29; of 0.6B 0.74 against
-    // 0.78).
-    constexpr int64_t kGroup = 2;
-    if (p.count == 1 && p.q.shape[1] > kGroup * p.k.shape[1]) {
+  bool attention_step(const k::AttentionStepParams& p, const ModelShape& shape) override {
+    // One sequence of a wider model is served better by two small kernels, beside whose blocks the
+    // next projection's weights can flow: see docs/performance.md.
+    constexpr int64_t kWide = 1024;
+    if (p.count == 1 && shape.D > kWide) {
       return false;
     }
     const ProfileRange range(RangeKind::kAttention, p.slots[0].pos);

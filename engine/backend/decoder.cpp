@@ -76,7 +76,7 @@ bool IBackend::attend_at_once(const StageArgs& a, int64_t layer) {
     const SequenceArgs s = a.sequence(i);
     p.slots[i] = {s.cache->k(layer), s.cache->v(layer), s.host_pos(), s.pos_device};
   }
-  return attention_step(p);
+  return attention_step(p, m);
 }
 
 void IBackend::attend(const StageArgs& a, int64_t layer) {

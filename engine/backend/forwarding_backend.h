@@ -63,8 +63,8 @@ class EagerBackend : public ForwardingBackend {
  public:
   using ForwardingBackend::ForwardingBackend;
   bool norm_linear(const k::NormLinearParams& p) override { return inner().norm_linear(p); }
-  bool attention_step(const k::AttentionStepParams& p) override {
-    return inner().attention_step(p);
+  bool attention_step(const k::AttentionStepParams& p, const ModelShape& shape) override {
+    return inner().attention_step(p, shape);
   }
   k::Prefetch ahead_of(const Linear& w) const override { return inner().ahead_of(w); }
 };

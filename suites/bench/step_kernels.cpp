@@ -331,7 +331,7 @@ std::vector<StepKernelInfo> step_kernels(const PassShape& s) {
     add({{"rmsnorm", 2 * m.L, false, [=](Meter& meter) { return make_rmsnorm(meter, s, T); }},
          linear("qkv", m.L, T, qkv, m.D, false, s.activation)});
   }
-  if (s.fused && m.H <= 2 * m.K) {  // as the CUDA backend chooses
+  if (s.fused && m.D <= 1024) {  // as the CUDA backend chooses
     add({{"attention_step", m.L, false,
           [=](Meter& meter) { return make_attention_step(meter, s); }}});
   } else {
