@@ -16,7 +16,8 @@
 // H100 80GB HBM3, bf16, all matrices of one step against a read-only kernel (3.11 TB/s): 0.6B 70 %,
 // 1.7B 89 %, 4B 93 %, 8B and 14B 98 % where kernels of the stream overlap; 53, 77, 85, 91, 95 %
 // where they do not. The head alone 99 %. Lost: eight loads a tile with long rows (spills), x
-// packed in 16 bits (the compiler unpacks it ahead of the loop, and spills).
+// packed in 16 bits (the compiler unpacks it ahead of the loop, and spills); blocks of half an SM
+// beside those of the next kernel (docs/performance.md).
 #pragma once
 
 #include <string>

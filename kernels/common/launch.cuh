@@ -32,11 +32,9 @@ __device__ __forceinline__ void wait_for_previous() {
 
 // ---- Launch ----
 
-// Blocks of `cluster` neighbours along x that share their shared memory; 1: none do. Needs compute
-// capability 9.0; more than 8 only where resident_clusters() finds room for them.
 template <class... P, class... A>
-void launch_clusters(const char* op, Stream stream, void (*kernel)(P...), dim3 grid, dim3 block,
-                     int64_t smem_bytes, int cluster, A... args) {
+void launch(const char* op, Stream stream, void (*kernel)(P...), dim3 grid, dim3 block,
+            int64_t smem_bytes, A... args) {
   if (smem_bytes > 32 * 1024) {  // more than 48 KB with what the kernel declares itself
     EMBER_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     static_cast<int>(smem_bytes)));
@@ -44,56 +42,18 @@ void launch_clusters(const char* op, Stream stream, void (*kernel)(P...), dim3 g
   if (LaunchLog* log = LaunchLog::active()) {
     cuda::note_launch(log, op, reinterpret_cast<const void*>(kernel), grid, block, smem_bytes);
   }
-  cudaLaunchAttribute attributes[2] = {};
-  int count = 0;
-  if (stream.overlap) {
-    attributes[count].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attributes[count++].val.programmaticStreamSerializationAllowed = 1;
-  }
-  if (cluster > 1) {
-    attributes[count].id = cudaLaunchAttributeClusterDimension;
-    attributes[count++].val.clusterDim = {static_cast<unsigned>(cluster), 1, 1};
-  }
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
   cudaLaunchConfig_t config{};
   config.gridDim = grid;
   config.blockDim = block;
   config.dynamicSmemBytes = static_cast<size_t>(smem_bytes);
   config.stream = cuda::raw(stream);
-  config.attrs = attributes;
-  config.numAttrs = static_cast<unsigned>(count);
+  config.attrs = &overlap;
+  config.numAttrs = stream.overlap ? 1 : 0;
   EMBER_CUDA(cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...));
   EMBER_LAUNCHED(op, stream);
-}
-
-template <class... P, class... A>
-void launch(const char* op, Stream stream, void (*kernel)(P...), dim3 grid, dim3 block,
-            int64_t smem_bytes, A... args) {
-  launch_clusters(op, stream, kernel, grid, block, smem_bytes, 1, args...);
-}
-
-// How many clusters of a launch the device holds at once; 0 where it has none of that size. Allows
-// the kernel clusters of more than 8 blocks.
-template <class... P>
-int resident_clusters(void (*kernel)(P...), dim3 grid, dim3 block, int64_t smem_bytes,
-                      int cluster) {
-  EMBER_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  static_cast<int>(smem_bytes)));
-  EMBER_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1));
-  cudaLaunchAttribute size{};
-  size.id = cudaLaunchAttributeClusterDimension;
-  size.val.clusterDim = {static_cast<unsigned>(cluster), 1, 1};
-  cudaLaunchConfig_t config{};
-  config.gridDim = grid;
-  config.blockDim = block;
-  config.dynamicSmemBytes = static_cast<size_t>(smem_bytes);
-  config.attrs = &size;
-  config.numAttrs = 1;
-  int clusters = 0;
-  if (cudaOccupancyMaxActiveClusters(&clusters, kernel, &config) != cudaSuccess) {
-    cudaGetLastError();  // an answer, not a failure
-    return 0;
-  }
-  return clusters;
 }
 
 // Counts are int64 at the interface and int32 inside kernels.

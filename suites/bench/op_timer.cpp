@@ -188,8 +188,7 @@ class OpTimer::Backend : public ForwardingBackend {
                     [&] { return inner().norm_linear(p); });
   }
   bool attention_step(const k::AttentionStepParams& p, const ModelShape& shape) override {
-    return timed_if("attention_step", k::cost(p),
-                    [&] { return inner().attention_step(p, shape); });
+    return timed_if("attention_step", k::cost(p), [&] { return inner().attention_step(p, shape); });
   }
   k::Prefetch ahead_of(const Linear& w) const override { return inner().ahead_of(w); }
 
