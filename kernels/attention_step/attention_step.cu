@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/attention_step/attention_step_kernel.cuh"
 #include "kernels/base/cuda_scratch.cuh"
+#include "kernels/common/plan_note.h"
 
 namespace ember::k {
 namespace {
@@ -88,6 +89,9 @@ void attention_step_cuda(const AttentionStepParams& p, Stream stream) {
   const cuda::DeviceGuard guard(p.o.device);
   const DeviceLimits& limits = device_limits(p.o.device);
   const AttentionStepPlan plan = plan_attention_step(p, limits.sm_count, limits.shared_bytes);
+  if (plans_wanted()) {
+    note_plan(kOp, std::to_string(p.count) + " x " + p.slots[0].k.shape.str(), plan.str());
+  }
   if (plan.kernel == AttentionStepKernel::kPrimitives) {
     run_primitives(p, stream);
   } else {
