@@ -9,35 +9,43 @@
 namespace ember {
 namespace {
 
-constexpr DeviceId kCpu{DeviceKind::kCpu, 0};
+constexpr DeviceId kCpu{DeviceKind::kCpu, 0}, kGpu{DeviceKind::kCuda, 0};
 
 Ceilings ceilings() {
   return Ceilings({{"mem_read", "B/s", 100e9, 99e9, 101e9, false}});
 }
 
-report::Case held(double rate, int64_t devices = 1) {
+report::Case held(double rate, int64_t devices = 1, DeviceId device = kGpu) {
   report::Case c = report::make_case(report::Kind::kKernel, "op", {}, report::Metric::kTime);
-  hold_against(&c, ceilings(), "mem_read", kCpu, rate, devices);
+  hold_against(&c, ceilings(), "mem_read", device, rate, devices);
   return c;
 }
 
 TEST(HoldAgainst, AShareBeyondTheSlackFailsTheCase) {
   EXPECT_EQ(held(50e9).status, report::Status::kOk);
   EXPECT_DOUBLE_EQ(held(50e9).ceiling->share, 0.5);
-  EXPECT_EQ(held(50e9).ceiling->ref, "mem_read@cpu");
+  EXPECT_EQ(held(50e9).ceiling->ref, "mem_read@cuda:0");
   EXPECT_EQ(held(101.9e9).status, report::Status::kOk);
   EXPECT_EQ(held(102.1e9).status, report::Status::kFailed);
-  EXPECT_NE(held(102.1e9).reason.find("mem_read@cpu"), std::string::npos);
+  EXPECT_NE(held(102.1e9).reason.find("mem_read@cuda:0"), std::string::npos);
   EXPECT_EQ(held(202e9, 2).status, report::Status::kOk);
   EXPECT_EQ(held(205e9, 2).status, report::Status::kFailed);
+}
+
+// A CPU is shared: a little beyond its ceiling is noise, far beyond it a miscount.
+TEST(HoldAgainst, ACpuThatWasBusyGivesANoisyCase) {
+  EXPECT_EQ(held(101.9e9, 1, kCpu).status, report::Status::kOk);
+  EXPECT_EQ(held(150e9, 1, kCpu).status, report::Status::kNoisy);
+  EXPECT_NE(held(150e9, 1, kCpu).reason.find("mem_read@cpu"), std::string::npos);
+  EXPECT_EQ(held(301e9, 1, kCpu).status, report::Status::kFailed);
 }
 
 // A report that holds either is one by its own schema.
 TEST(HoldAgainst, TheSchemaAgrees) {
   report::Report r = start_report({"ember"}, {kCpu});
   add_ceilings(&r, kCpu, ceilings());
-  for (const double rate : {101.9e9, 150e9}) {
-    report::Case c = held(rate);
+  for (const double rate : {101.9e9, 350e9}) {
+    report::Case c = held(rate, 1, kCpu);
     c.id += "/rate=" + std::to_string(rate);
     c.samples.push_back({0, static_cast<int64_t>(rate), {}, {1.0, 2.0}});
     c.stop = "count";
