@@ -157,10 +157,7 @@ class CudaBackend : public IBackend {
     return true;
   }
   bool attention_step(const k::AttentionStepParams& p, const ModelShape& shape) override {
-    // One sequence of a wider model is served better by two small kernels, beside whose blocks the
-    // next projection's weights can flow: see docs/performance.md.
-    constexpr int64_t kWide = 1024;
-    if (p.count == 1 && shape.D > kWide) {
+    if (!k::attention_step_pays(p.count, shape.D)) {
       return false;
     }
     const ProfileRange range(RangeKind::kAttention, p.slots[0].pos);

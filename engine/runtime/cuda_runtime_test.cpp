@@ -174,7 +174,8 @@ TEST(CudaRuntime, FusedOpsComputeWhatTheirPartsDo) {
       }
     }
     EXPECT_GT(error, 0) << "no op was fused";
-    EXPECT_LT(std::sqrt(error / norm), 0.03);
+    // Either is that far from the CPU at most, in directions of its own.
+    EXPECT_LE(std::sqrt(error / norm), std::sqrt(2.0) * allowed("bf16"));
   }
 }
 

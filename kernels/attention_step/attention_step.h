@@ -55,6 +55,13 @@ struct AttentionStepParams {
   TensorView prefetch;
 };
 
+// Whether a step of that many sequences, in a model of that width, is served better by this op than
+// by qk_norm_rope and attention apart. One sequence of a wider model is not: beside the few blocks
+// of two small kernels the next projection's weights can flow (docs/performance.md).
+constexpr bool attention_step_pays(int64_t sequences, int64_t width) {
+  return sequences > 1 || width <= 1024;
+}
+
 void validate(const AttentionStepParams& p);
 // At pos; for pos_device, which the host cannot read, as if the cache were full.
 Cost cost(const AttentionStepParams& p);

@@ -22,7 +22,7 @@ struct LinearParams {
   TensorView y, x, w;
   float alpha = 1.0f;
   bool accumulate = false;
-  Prefetch prefetch = {};
+  Prefetch prefetch = {};  // a hint, which the kernel of one token alone heeds
 };
 
 void validate(const LinearParams& p);

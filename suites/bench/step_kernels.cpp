@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/attention/attention.h"
+#include "kernels/attention_step/attention_step.h"
 #include "kernels/common/convert.h"
 #include "kernels/embed/embed.h"
 #include "kernels/linear/linear.h"
@@ -331,7 +332,7 @@ std::vector<StepKernelInfo> step_kernels(const PassShape& s) {
     add({{"rmsnorm", 2 * m.L, false, [=](Meter& meter) { return make_rmsnorm(meter, s, T); }},
          linear("qkv", m.L, T, qkv, m.D, false, s.activation)});
   }
-  if (s.fused && m.D <= 1024) {  // as the CUDA backend chooses
+  if (s.fused && k::attention_step_pays(1, m.D)) {
     add({{"attention_step", m.L, false,
           [=](Meter& meter) { return make_attention_step(meter, s); }}});
   } else {
