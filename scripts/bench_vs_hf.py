@@ -19,15 +19,14 @@ at least --require times the figure of transformers (default 0: always), 1 other
 call.
 """
 import argparse
-import inspect
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+
+from peers.host import cpu_name, pin, prompt_ids
 
 
 def parse_arguments():
@@ -47,16 +46,6 @@ def parse_arguments():
     return args
 
 
-def pin(threads):
-    """Keeps this process and its children on the first `threads` CPUs that it may use."""
-    allowed = sorted(os.sched_getaffinity(0))
-    if len(allowed) < threads:
-        sys.exit("bench_vs_hf: %d threads asked for, %d CPUs may be used" % (threads, len(allowed)))
-    os.sched_setaffinity(0, allowed[:threads])
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "EMBER_THREADS"):
-        os.environ[name] = str(threads)
-
-
 def preset_shape(ember, name):
     text = subprocess.run([ember, "--list-presets"], stdout=subprocess.PIPE, check=True).stdout
     for row in json.loads(text):
@@ -70,36 +59,14 @@ class HuggingFace:
 
     def __init__(self, shape, threads):
         import torch
-        import transformers
-        self.torch = torch
-        self.version = "transformers %s, torch %s" % (transformers.__version__, torch.__version__)
+        from peers import hf
         torch.set_num_threads(threads)
-        torch.manual_seed(1)
-        config = transformers.Qwen3Config(
-            num_hidden_layers=shape["layers"], hidden_size=shape["hidden"], num_attention_heads=shape["heads"],
-            num_key_value_heads=shape["kv_heads"], head_dim=shape["head_dim"], intermediate_size=shape["ffn"],
-            vocab_size=shape["vocab"], tie_word_embeddings=shape["tied"], rope_theta=1e6,
-            max_position_embeddings=40960)
-        config._attn_implementation = "sdpa"
-        self.model = transformers.Qwen3ForCausalLM(config).to(torch.float32).eval()
-        self.cache_type = transformers.DynamicCache
-        named = inspect.signature(self.model.forward).parameters
-        self.cache_name = "cache" if "cache" in named else "past_key_values"  # before 5.24
+        self.version = hf.version()
+        self.model = hf.HuggingFace(shape, "fp32")
 
     def measure(self, ids, decode):
         """Seconds of the prompt, and seconds of decode - 1 tokens after the first."""
-        torch = self.torch
-        with torch.inference_mode():
-            options = {self.cache_name: self.cache_type(), "use_cache": True, "logits_to_keep": 1}
-            begin = time.perf_counter()
-            out = self.model(torch.tensor([ids]), **options)
-            token = out.logits[0, -1].argmax().view(1, 1)
-            first = time.perf_counter()
-            for _ in range(decode - 1):
-                out = self.model(token, **options)
-                token = out.logits[0, -1].argmax().view(1, 1)
-            end = time.perf_counter()
-        return first - begin, end - first
+        return self.model.measure(ids, decode - 1)[:2]
 
 
 class Ember:
@@ -125,31 +92,14 @@ class Ember:
         return run["timing"]["prefill_seconds"], run["timing"]["decode_seconds"]
 
 
-def cpu_name():
-    try:
-        with open("/proc/cpuinfo") as f:
-            for line in f:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or "unknown CPU"
-
-
-def random_ids(count, vocab):
-    """The same ids in every run: a linear congruential sequence over the vocabulary."""
-    ids, state = [], 12345
-    for _ in range(count):
-        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
-        ids.append((state >> 33) % vocab)
-    return ids
-
-
 def main():
     args = parse_arguments()
-    pin(args.threads)
+    try:
+        pin(args.threads)
+    except ValueError as e:
+        sys.exit("bench_vs_hf: %s" % e)
     shape = preset_shape(args.ember, args.preset)
-    ids = random_ids(args.prompt, shape["vocab"])
+    ids = prompt_ids(args.prompt, shape["vocab"])
     reference = HuggingFace(shape, args.threads)
     engines = [reference] + [Ember(args.ember, args.preset, w, args.threads)
                              for w in args.weights.split(",")]
