@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Everything that needs a GPU: the tests of the CUDA kernels and of the engine on a device, the golden
-references, the planted faults that must turn them red, and compute-sanitizer over the same tests.
+references, the planted faults that must turn them red, and compute-sanitizer over the same tests
+(memcheck over all, the slower tools over those that are not in a suite named ...Long).
 Writes one JSON file of results, again after each step, so that a run that is cut short loses nothing.
 
 Steps run side by side on device 0, but for those that look at the clock or at the device's free
@@ -42,7 +43,7 @@ def parse():
     p.add_argument("--build", default="build-gpu", metavar="DIR",
                    help="a finished build with CUDA (default build-gpu, made when it is missing)")
     p.add_argument("--out", default="gpu.json", metavar="FILE", help="result file (default gpu.json)")
-    p.add_argument("--quick", action="store_true", help="sanitizers on the tests of edges alone")
+    p.add_argument("--quick", action="store_true", help="sanitizers on few tests")
     p.add_argument("--jobs", type=int, default=max(1, min(6, cores // 2)), metavar="N",
                    help="steps side by side (default %(default)s: half the cores, at most 6)")
     p.add_argument("--steps", default="", metavar="REGEX", help="only steps whose name matches")

@@ -125,7 +125,24 @@ class GpuRun(unittest.TestCase):
         wanted += [s.program for s in sorted((s for s in steps if not s.alone),
                                              key=lambda s: -s.cost)]
         self.assertEqual(order, wanted)
-        self.assertEqual(order[sum(s.alone for s in steps)], "linear_cuda_test")  # racecheck
+
+    def test_all_steps_fit_one_call(self):
+        for quick, seconds in ((True, 200), (False, 420)):
+            steps = all_steps(quick)
+            side_by_side = [s.cost for s in steps if not s.alone]
+            self.assertLess(sum(side_by_side) / 8, seconds)
+            self.assertLess(max(side_by_side), 130)  # one long step at the end would be waited for
+
+    def test_memcheck_alone_sees_every_case(self):
+        for step in all_steps(False):
+            if step.kind != "sanitize" or step.program == "cuda_runtime_test":
+                continue
+            tool, filters = step.name.split(" ")[0], step.command[-1]
+            if (tool, step.program) == ("initcheck", "linear_cuda_test"):
+                self.assertEqual(filters, "--gtest_filter=*GemvShapes*")
+            else:
+                self.assertEqual(filters, "--gtest_filter=" +
+                                 ("*" if tool == "memcheck" else "-*Long.*"), step.name)
 
     def test_shards_share_one_set_of_tests(self):
         self.run_it(0, "--steps", "^racecheck linear", "--jobs", "2")

@@ -8,14 +8,25 @@ from dataclasses import dataclass, field
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PLAN = "CudaRuntime.PlanCoversWhatIsUsed"
 GOLDEN = (("tiny", "bf16"), ("tiny", "fp16"), ("odd", "bf16"), ("odd", "fp16"))
-# In the quick form the sanitizers see these tests of the slow binaries alone.
+# Suites named ...Long run many cases of what the few cases of EveryPath run too. What they add is
+# places in memory, which memcheck looks at; barriers and shared memory see nothing new.
+FEW = "-*Long.*"
+# In the quick form the sanitizers see these tests of other slow binaries alone.
 QUICK = {"linear": "*GemvShapes*:*ColumnSlice*:*Nan*",
-         "sample": "*SpecialValues*:*PositionInMemory*",
-         "attention": "*TensorCoreEdges*:*PositionInMemory*:*LargeScores*",
-         "attention_step": "*PositionInMemory*:*StepsOfAGraph*:*LargeScores*"}
-# Parts that a sanitizer's run over all tests of a binary is cut into.
-SHARDS = {"linear": 6, "attention": 5, "attention_step": 6, "sample": 3}
-TOOL_COST = {"memcheck": 4, "racecheck": 30, "synccheck": 4, "initcheck": 4}
+         "sample": "*SpecialValues*:*PositionInMemory*"}
+TOOLS = ("memcheck", "racecheck", "synccheck", "initcheck")
+# Rough seconds of a tool over an op, eight steps side by side on an H100; of others, OTHER_COST.
+COST = {("memcheck", "attention"): 100, ("memcheck", "attention_step"): 270,
+        ("memcheck", "linear"): 80, ("memcheck", "sample"): 60,
+        ("racecheck", "attention"): 40, ("racecheck", "attention_step"): 60,
+        ("racecheck", "linear"): 400, ("racecheck", "sample"): 375,
+        ("synccheck", "linear"): 80, ("synccheck", "sample"): 60,
+        ("initcheck", "linear"): 20, ("initcheck", "sample"): 60}
+OTHER_COST = {"memcheck": 4, "racecheck": 10, "synccheck": 4, "initcheck": 4}
+# Parts that a run is cut into, so that none takes much longer than a minute.
+SHARDS = {("memcheck", "attention"): 5, ("memcheck", "attention_step"): 6,
+          ("memcheck", "linear"): 2, ("racecheck", "linear"): 6, ("racecheck", "sample"): 3,
+          ("synccheck", "linear"): 2}
 
 
 @dataclass
@@ -51,7 +62,7 @@ def sanitize(tool, program, filters, shards, cost):
             environment = {"GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(shard)}
         steps.append(Step("%s %s%s" % (tool, program, part), "sanitize",
                           ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9"], program,
-                          environment, cost=TOOL_COST[tool] * cost / shards))
+                          environment, cost=cost / shards))
         steps[-1].command.append("--gtest_filter=" + filters)
     return steps
 
@@ -65,9 +76,9 @@ def golden(name, model, *arguments, cost):
 def kernel_filter(tool, op, quick):
     if (tool, op) == ("initcheck", "linear"):
         return "*GemvShapes*", 1  # the library's own kernels read the padding of their tiles
-    if quick and op in QUICK:
-        return QUICK[op], 3 if (tool, op) == ("racecheck", "attention") else 1
-    return "*", SHARDS.get(op, 1)
+    if quick:
+        return QUICK.get(op, FEW), 1
+    return "*" if tool == "memcheck" else FEW, SHARDS.get((tool, op), 1)
 
 
 def all_steps(quick):
@@ -91,20 +102,23 @@ def all_steps(quick):
     # Without the taps: Hugging Face's fp32 variants on a GPU share their kernels, so that the band
     # of a single op has no width.
     steps.append(golden("golden odd fp32", "odd", "--dtype", "fp32", "--level", "full", cost=3))
-    for tool in TOOL_COST:
+    for tool in TOOLS:
         for op in ops():
             filters, shards = kernel_filter(tool, op, quick)
-            cost = {"linear": 12, "attention": 10, "attention_step": 10, "sample": 6}.get(op, 0.5)
-            steps += sanitize(tool, op + "_cuda_test", filters, shards, cost / (3 if quick else 1))
+            cost = COST.get((tool, op), OTHER_COST[tool])
+            if quick and (tool == "memcheck" or filters != FEW):
+                cost /= 8
+            steps += sanitize(tool, op + "_cuda_test", filters, shards, cost)
     # The tool takes memory of the device itself, so what a run takes is not to be told.
     left_out = PLAN + ":CudaDecode.Says*:CudaDecode.Poisoned*"
     steps += sanitize("memcheck", "cuda_runtime_test",
-                      "-" + left_out + (":CudaBatch.SessionsInOne*" if quick else ""), 4, 15)
+                      "-" + left_out + (":CudaBatch.SessionsInOne*" if quick else ""), 4, 240)
     # The steps that the host does not wait for, with graphs and without.
     waiting = "CudaDecode.TheContext*:CudaDecode.Logits*"
     for tool in ("racecheck", "synccheck"):
-        steps += sanitize(tool, "cuda_runtime_test", waiting, 1, 1)
+        steps += sanitize(tool, "cuda_runtime_test", waiting, 1, 30 if tool == "racecheck" else 4)
         if not quick:
-            steps += sanitize(tool, "cuda_runtime_test", "CudaBatch.SessionsLeave*", 1, 4)
+            steps += sanitize(tool, "cuda_runtime_test", "CudaBatch.SessionsLeave*", 1,
+                              120 if tool == "racecheck" else 16)
             steps[-1].name += " batch"
     return steps

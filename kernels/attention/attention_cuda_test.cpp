@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/attention/attention_cases.h"
-#include "kernels/attention/attention_plan.h"
+#include "kernels/attention/attention_device_cases.h"
+#include "kernels/common/device_info.h"
 #include "kernels/common/device_testing.h"
 
 namespace ember::k::testing {
@@ -58,78 +58,47 @@ void check_case(const AttentionCase& c) {
 }
 
 AttentionCase make(int64_t T, int64_t H, int64_t K, int64_t E, int64_t pos, DType t) {
-  AttentionCase c;
-  c.name = "case";
-  c.T = T, c.H = H, c.K = K, c.E = E, c.pos = pos;
-  c.S = pos + T + 5;
-  c.q = c.cache = c.o = t;
-  return c;
+  return attention_case("case", T, H, K, E, pos, t);
 }
 
-TEST(AttentionCuda, EdgesMatchTheOracle) {
-  EMBER_NEEDS_CUDA();
-  for (const AttentionCase& c : attention_edge_cases()) {
+void check_cases(const std::vector<AttentionCase>& cases) {
+  for (const AttentionCase& c : cases) {
     check_case(c);
-    if (HasFailure()) {
+    if (::testing::Test::HasFailure()) {
       return;
     }
   }
 }
 
-// Group sizes, tokens and positions around the tiles (16, 64, 128) and chunks of the tensor core
-// kernels; every fifth combination.
-TEST(AttentionCuda, TensorCoreEdges) {
+// All that the kernels do, in few cases.
+TEST(AttentionCuda, EveryPath) {
   EMBER_NEEDS_CUDA();
-  uint64_t i = 0;
-  for (int64_t group : {1, 2, 3, 4, 5, 8, 16}) {
-    for (int64_t T : {1, 2, 3, 5, 8, 15, 16, 17, 31, 33, 64, 127, 129}) {
-      for (int64_t pos : {0, 1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 511, 1000}) {
-        if (++i % 5 != 0) {
-          continue;
-        }
-        AttentionCase c =
-            make(T, 2 * group, 2, i % 2 ? 64 : 128, pos, i % 3 ? DType::kBF16 : DType::kF16);
-        c.o = i % 4 == 0 ? DType::kF32 : c.q;
-        c.padding = i % 7 == 0 ? 8 : 0;
-        c.seed = i;
-        check_case(c);
-        if (HasFailure()) {
-          return;
-        }
-      }
-    }
-  }
+  check_cases(attention_few_cases(device_limits(DeviceMirror::device()).sm_count));
 }
 
-TEST(AttentionCuda, PresetShapes) {
+TEST(AttentionCudaLong, EdgesMatchTheOracle) {
   EMBER_NEEDS_CUDA();
-  for (DType t : {DType::kF16, DType::kBF16}) {
-    for (int64_t T : {1, 2, 37, 200}) {
-      for (AttentionCase c : attention_preset_cases(T, 700, t)) {
-        c.q = c.o = t;
-        check_case(c);
-      }
-    }
-  }
+  check_cases(attention_edge_cases());
 }
 
-TEST(AttentionCuda, LongCache) {
+TEST(AttentionCudaLong, TensorCoreEdges) {
   EMBER_NEEDS_CUDA();
-  check_case(make(1, 32, 8, 128, 32767, DType::kBF16));
-  check_case(make(1, 40, 8, 128, 20000, DType::kF16));
-  check_case(make(1, 4, 2, 64, 32000, DType::kF16));
-  check_case(make(100, 4, 1, 128, 8000, DType::kBF16));
+  check_cases(attention_tensor_core_cases());
 }
 
-// Every length up to several chunks: used blocks, ragged ends, the merge of one to many parts.
-TEST(AttentionCuda, EveryDecodeLength) {
+TEST(AttentionCudaLong, PresetShapes) {
   EMBER_NEEDS_CUDA();
-  for (int64_t pos = 0; pos < 600; pos += pos < 300 ? 1 : 37) {
-    check_case(make(1, 4, 1, 128, pos, DType::kBF16));
-    if (HasFailure()) {
-      return;
-    }
-  }
+  check_cases(attention_model_cases());
+}
+
+TEST(AttentionCudaLong, LongCache) {
+  EMBER_NEEDS_CUDA();
+  check_cases(attention_long_cases());
+}
+
+TEST(AttentionCudaLong, EveryDecodeLength) {
+  EMBER_NEEDS_CUDA();
+  check_cases(attention_length_cases());
 }
 
 // Scores of thousands: the maximum must be taken off first.

@@ -22,12 +22,11 @@
 namespace ember::k {
 namespace {
 
-constexpr int kWarps = 4;
+constexpr int kWarps = kDecodeWarps;
 constexpr int kThreads = 32 * kWarps;
-constexpr int kKeys = 16;  // of one warp and step
+constexpr int kKeys = kDecodeKeys;
 constexpr int kStages = 3;
-constexpr int kChunkStep = kKeys * kWarps;
-constexpr int kMinChunk = 2 * kChunkStep;  // below this, merging costs more than it saves
+constexpr int kChunkStep = kDecodeChunkStep;
 
 struct Args {
   dev::Rows o, q;
@@ -46,19 +45,6 @@ template <int E>
 constexpr int kStageBytes = 2 * kKeys* E * 2;
 template <int E>
 constexpr int kSharedBytes = kWarps* kStages* kStageBytes<E>;
-
-// Positions of one block. Half of the blocks, one an SM, can fetch a short cache as fast as all of
-// them, and leave fewer parts to merge.
-__host__ __device__ inline int chunk_of(int length, int splits) {
-  constexpr int kLong = 768;
-  const int half = (splits + 1) / 2;
-  int even = (length + half - 1) / half;
-  if (even > kLong) {
-    even = (length + splits - 1) / splits;
-  }
-  const int rounded = (even + kChunkStep - 1) / kChunkStep * kChunkStep;
-  return rounded < kMinChunk ? kMinChunk : rounded;
-}
 
 // What a warp, a block or a chunk knows of the 16 rows: a lane holds rows g and g + 8.
 template <int E>
@@ -264,7 +250,7 @@ __global__ void __launch_bounds__(kThreads, 2) attention_decode_kernel(Args a) {
   }
   const int head = blockIdx.y, splits = a.splits, split = blockIdx.x;
   const int length = static_cast<int>(pos) + a.T;
-  const int chunk = chunk_of(length, splits);
+  const int chunk = decode_chunk(length, splits);
   const int used = (length + chunk - 1) / chunk;
   if (split >= used) {
     return;
@@ -389,7 +375,7 @@ void attention_decode_cuda(const AttentionParams& p, Stream stream) {
   int blocks = splits;
   if (p.pos_device == nullptr) {
     const int length = dev::narrow("attention", p.pos + a.T);
-    blocks = static_cast<int>(dev::ceil_div(length, chunk_of(length, splits)));
+    blocks = static_cast<int>(dev::ceil_div(length, decode_chunk(length, splits)));
   }
   const auto kernel = p.q.dtype == DType::kF16 ? kernel_for<dev::f16>(E) : kernel_for<dev::bf16>(E);
   dev::launch("attention", stream, kernel, dim3(blocks, static_cast<unsigned>(K)), dim3(kThreads),

@@ -23,6 +23,30 @@ inline constexpr int kDecodeRows = 16;
 inline constexpr int kDecodeMaxSplits = 128;
 int decode_splits(int64_t K, int sm_count);
 
+// A warp takes a group of kDecodeKeys positions at a time, and a block's warps take them in turn.
+inline constexpr int kDecodeKeys = 16, kDecodeWarps = 4;
+inline constexpr int kDecodeChunkStep = kDecodeKeys * kDecodeWarps;
+
+// Positions of one block. Half of the blocks, one an SM, can fetch a short cache as fast as all of
+// them, and leave fewer parts to merge.
+constexpr int decode_chunk(int length, int splits) {
+  constexpr int kLong = 768;
+  constexpr int kLeast = 2 * kDecodeChunkStep;  // below this, merging costs more than it saves
+  const int half = (splits + 1) / 2;
+  int even = (length + half - 1) / half;
+  if (even > kLong) {
+    even = (length + splits - 1) / splits;
+  }
+  const int rounded = (even + kDecodeChunkStep - 1) / kDecodeChunkStep * kDecodeChunkStep;
+  return rounded < kLeast ? kLeast : rounded;
+}
+
+// Rows (token and query head of a kv head) of a block of the prefill kernel, positions of its step.
+inline constexpr int kPrefillRows = 128, kPrefillKeys = 64;
+
+// The plain kernel: positions a block has in work at once; the widest head of its narrow form.
+inline constexpr int kRowsWarps = 4, kRowsNarrowE = 128;
+
 // Scratch of the decode kernel: a tile of fp32 sums with maximum and sum for each part of the
 // cache, and a ticket for each kv head. Nothing where E is not 64 or 128.
 int64_t decode_partial_bytes(int64_t K, int64_t E, int sm_count);

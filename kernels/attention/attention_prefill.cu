@@ -24,7 +24,8 @@ namespace {
 constexpr int kWarps = 4;
 constexpr int kWarpRows = 32;  // two 16-row tiles
 constexpr int kRows = kWarps * kWarpRows;
-constexpr int kKeys = 64;  // of one step
+constexpr int kKeys = kPrefillKeys;
+static_assert(kRows == kPrefillRows, "warps share out the rows of a block");
 constexpr int kThreads = 32 * kWarps;
 
 struct Args {

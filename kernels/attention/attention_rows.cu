@@ -10,7 +10,7 @@
 namespace ember::k {
 namespace {
 
-constexpr int kWarps = 4;
+constexpr int kWarps = kRowsWarps;
 constexpr int kMaxE = 512;
 
 struct Args {
@@ -109,7 +109,8 @@ void attention_rows_cuda(const AttentionParams& p, Stream stream) {
   a.group = H / dev::narrow("attention", p.k_cache.shape[0]);
   a.S = p.k_cache.shape[1];
   a.pos = p.pos, a.pos_device = p.pos_device, a.scale = p.scale;
-  const auto kernel = a.E <= 128 ? attention_rows_kernel<4> : attention_rows_kernel<16>;
+  const auto kernel = a.E <= kRowsNarrowE ? attention_rows_kernel<kRowsNarrowE / 32>
+                                          : attention_rows_kernel<kMaxE / 32>;
   dev::launch("attention", stream, kernel, dim3(a.T, H), dim3(32 * kWarps), 0, a);
 }
 

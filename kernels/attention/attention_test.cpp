@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <limits>
 
-#include "kernels/attention/attention_cases.h"
-#include "kernels/common/testing.h"
+#include "kernels/attention/attention_device_cases.h"
 
 namespace ember::k::testing {
 namespace {
@@ -249,6 +248,43 @@ TEST(Attention, CostCountsVisiblePairs) {
   EXPECT_EQ(got.flops, 4 * (4 + 5) * 4 * 8);
   EXPECT_EQ(got.bytes_read, 2 * 32 * 4 + 2 * 2 * 5 * 8 * 4);
   EXPECT_EQ(got.bytes_written, 2 * 32 * 4);
+}
+
+// What a sanitizer sees of the device's kernels: needs no GPU.
+TEST(AttentionFewCases, RunWhatAllRun) {
+  for (int sms : {1, 84, 132}) {
+    const auto features = [&](const AttentionCase& c) { return attention_features(c, sms); };
+    const std::vector<AttentionCase> few = attention_few_cases(sms);
+    EXPECT_EQ(all_features(few, features), all_features(attention_device_cases(), features));
+  }
+  const auto features = [](const AttentionCase& c) { return attention_features(c, 132); };
+  const std::vector<AttentionCase> few = attention_few_cases(132);
+  const std::set<std::string> run = all_features(few, features);
+  std::vector<std::string> wanted = {"rows narrow", "rows wide", "rows narrow idle warps"};
+  for (const char* kind : {"fp16 64", "fp16 128", "bf16 64", "bf16 128"}) {
+    for (const char* way :
+         {"decode # blocks 1 steps 1", "decode # blocks 1 steps 2", "decode # blocks 2-16 steps 2",
+          "decode # blocks 17+ steps 3", "decode # blocks 17+ steps 4+",
+          "decode # blocks 17+ ragged idle warps", "decode # rows whole", "decode # tokens 2+",
+          "prefill # blocks 1 steps 1", "prefill # blocks 2+ steps 2",
+          "prefill # blocks 2+ steps 3+", "prefill # steps 3+ keys ragged",
+          "prefill # blocks 2+ rows ragged"}) {
+      const std::string text = way;
+      const size_t at = text.find('#');
+      wanted.push_back(text.substr(0, at) + kind + text.substr(at + 1));
+    }
+  }
+  for (const std::string& feature : wanted) {
+    EXPECT_EQ(run.count(feature), 1u) << feature;
+  }
+  const auto work = [](const std::vector<AttentionCase>& cases) {
+    int64_t sum = 0;
+    for (const AttentionCase& c : cases) {
+      sum += attention_work(c);
+    }
+    return sum;
+  };
+  EXPECT_LE(20 * work(few), work(attention_device_cases()));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/attention_step/attention_step_plan.h"
+#include "kernels/attention_step/attention_step_device_cases.h"
 #include "kernels/attention_step/attention_step_testing.h"
 #include "kernels/base/cuda_graph.h"
 #include "kernels/common/device_info.h"
@@ -46,68 +46,45 @@ AttentionStepCase make(int64_t H, int64_t K, const std::vector<int64_t>& pos, DT
   return attention_step_case("case", H, K, E, pos, t);
 }
 
-TEST(AttentionStepCuda, EdgesMatchTheOracle) {
-  EMBER_NEEDS_CUDA();
-  for (const AttentionStepCase& c : attention_step_edge_cases()) {
+void check_cases(const std::vector<AttentionStepCase>& cases) {
+  for (const AttentionStepCase& c : cases) {
     check_case(c);
-    if (HasFailure()) {
+    if (::testing::Test::HasFailure()) {
       return;
     }
   }
 }
 
-TEST(AttentionStepCuda, PresetShapes) {
+// All that the kernel does, in few cases.
+TEST(AttentionStepCuda, EveryPath) {
   EMBER_NEEDS_CUDA();
-  for (DType t : {DType::kF16, DType::kBF16}) {
-    for (const std::vector<int64_t>& pos :
-         {std::vector<int64_t>{0}, {127}, {383}, {511}, {512}, {1023}, {5, 900, 64, 0, 33}}) {
-      for (const AttentionStepCase& c : attention_step_preset_cases(pos, t)) {
-        check_case(c);
-        if (HasFailure()) {
-          return;
-        }
-      }
-    }
-  }
+  const DeviceLimits& limits = device_limits(DeviceMirror::device());
+  check_cases(attention_step_few_cases(limits.sm_count, limits.shared_bytes));
 }
 
-// Every length up to several shares, then some.
-TEST(AttentionStepCuda, EveryLength) {
+TEST(AttentionStepCudaLong, EdgesMatchTheOracle) {
   EMBER_NEEDS_CUDA();
-  for (int64_t pos = 0; pos < 1500; pos += pos < 300 ? 1 : 37) {
-    check_case(make(4, 2, {pos}, DType::kBF16, pos % 2 ? 64 : 128));
-    if (HasFailure()) {
-      return;
-    }
-  }
+  check_cases(attention_step_edge_cases());
 }
 
-TEST(AttentionStepCuda, LongCaches) {
+TEST(AttentionStepCudaLong, PresetShapes) {
   EMBER_NEEDS_CUDA();
-  check_case(make(32, 8, {8191}, DType::kBF16));
-  check_case(make(16, 8, {32767}, DType::kBF16));
-  check_case(make(40, 8, {40959}, DType::kF16));
-  check_case(make(4, 2, {32000}, DType::kF16, 64));
-  check_case(make(10, 2, {12345, 3}, DType::kBF16));
+  check_cases(attention_step_model_cases());
 }
 
-// Every number of sequences, of one length and of lengths that cut sequences anywhere.
-TEST(AttentionStepCuda, Batches) {
+TEST(AttentionStepCudaLong, EveryLength) {
   EMBER_NEEDS_CUDA();
-  for (int64_t B = 1; B <= kMaxStepSequences; ++B) {
-    std::vector<int64_t> equal, mixed, steep;
-    for (int64_t b = 0; b < B; ++b) {
-      equal.push_back(500);
-      mixed.push_back(b * 1013 % 787);
-      steep.push_back(b % 5 == 2 ? 3000 : b);
-    }
-    check_case(make(16, 8, equal, B % 2 ? DType::kBF16 : DType::kF16));
-    check_case(make(10, 2, mixed, B % 2 ? DType::kBF16 : DType::kF16));
-    check_case(make(8, 2, steep, B % 2 ? DType::kF16 : DType::kBF16, B % 3 ? 128 : 64));
-    if (HasFailure()) {
-      return;
-    }
-  }
+  check_cases(attention_step_length_cases());
+}
+
+TEST(AttentionStepCudaLong, LongCaches) {
+  EMBER_NEEDS_CUDA();
+  check_cases(attention_step_long_cases());
+}
+
+TEST(AttentionStepCudaLong, Batches) {
+  EMBER_NEEDS_CUDA();
+  check_cases(attention_step_batch_cases());
 }
 
 // The positions from device memory give the bits of those from the host; a row outside its cache

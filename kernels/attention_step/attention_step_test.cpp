@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "kernels/attention_step/attention_step_plan.h"
+#include "kernels/attention_step/attention_step_device_cases.h"
 #include "kernels/attention_step/attention_step_testing.h"
 
 namespace ember::k::testing {
@@ -270,6 +270,41 @@ TEST(AttentionStepPlan, PrefetchesBesideAShortCacheOnly) {
   EXPECT_TRUE(step_prefetches(512 / kStepKeys, 8, 128));
   EXPECT_TRUE(step_prefetches(2048 / kStepKeys, 8, 128));
   EXPECT_FALSE(step_prefetches(4096 / kStepKeys, 8, 128));
+}
+
+// What a sanitizer sees of the device's kernel: needs no GPU.
+TEST(AttentionStepFewCases, RunWhatAllRun) {
+  constexpr int64_t kShared = 227 * 1024;
+  const std::vector<AttentionStepCase> all = attention_step_device_cases();
+  for (int sms : {84, 132}) {
+    for (int64_t shared : {int64_t{99} * 1024, kShared}) {
+      const auto features = [&](const AttentionStepCase& c) {
+        return attention_step_features(c, sms, shared);
+      };
+      EXPECT_EQ(all_features(attention_step_few_cases(sms, shared), features),
+                all_features(all, features));
+    }
+  }
+  const std::vector<AttentionStepCase> few = attention_step_few_cases(132, kShared);
+  const std::set<std::string> run = all_features(
+      few, [](const AttentionStepCase& c) { return attention_step_features(c, 132, kShared); });
+  for (const char* name :
+       {"fp16 64 warps 8 stages 3", "fp16 128 warps 8 stages 3", "fp16 128 warps 8 stages 2",
+        "bf16 64 warps 8 stages 3", "bf16 128 warps 8 stages 3", "bf16 128 warps 8 stages 2"}) {
+    for (const char* way : {"whole ring once", "whole ring wraps", "in 2-16 parts ring once",
+                            "in 17+ parts ring once", "whole sequences of a share 1",
+                            "in 2-16 parts sequences of a share 2", "ragged idle warps"}) {
+      EXPECT_EQ(run.count(std::string(name) + " " + way), 1u) << name << " " << way;
+    }
+  }
+  const auto work = [](const std::vector<AttentionStepCase>& cases) {
+    int64_t sum = 0;
+    for (const AttentionStepCase& c : cases) {
+      sum += attention_step_work(c);
+    }
+    return sum;
+  };
+  EXPECT_LE(10 * work(few), work(all)) << few.size() << " of " << all.size();
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <limits>
 
+#include "kernels/common/few_cases.h"
 #include "kernels/common/testing.h"
 #include "kernels/common/vec_test_kernels.h"
 
@@ -95,6 +96,21 @@ TEST(Convert, AgreesWithTheScalarForm) {
       ASSERT_TRUE(same(to_float(from_float<BF16>(wide[i])), to_float(narrow_brain[i]))) << wide[i];
     }
   });
+}
+
+TEST(CheapestOfEach, TakesTheCheapestCaseOfEveryFeature) {
+  const std::vector<int> all = {30, 12, 10, 20, 15, 5};
+  const auto features = [](int n) {
+    return std::vector<std::string>{n % 2 == 0 ? "even" : "odd", n % 3 == 0 ? "threes" : "-",
+                                    n >= 20 ? "large" : "small"};
+  };
+  const std::vector<int> few =
+      cheapest_of_each(all, features, [](int n) { return static_cast<int64_t>(n); });
+  EXPECT_EQ(few, (std::vector<int>{5, 10, 12, 20}));
+  EXPECT_EQ(all_features(few, features), all_features(all, features));
+  EXPECT_EQ(up_to(2, 3), "2");
+  EXPECT_EQ(up_to(3, 3), "3+");
+  EXPECT_EQ(up_to(9, 3), "3+");
 }
 
 TEST(Isa, OverrideIsChecked) {
