@@ -27,8 +27,9 @@ class HfProcess:
                                           env=visible(device))
         except OSError as e:
             raise EngineFailed("%s: %s" % (python, e.strerror))
-        for read in (self._read_answers, self._read_errors):
-            threading.Thread(target=read, daemon=True).start()
+        threading.Thread(target=self._read_answers, daemon=True).start()
+        self.error_reader = threading.Thread(target=self._read_errors, daemon=True)
+        self.error_reader.start()
         try:
             hello = self.ask({"shape": shape, "dtype": dtype, "threads": threads,
                               "device": "cpu" if device == "cpu" else "cuda:0"})
@@ -53,15 +54,30 @@ class HfProcess:
             self.child.stdin.write(json.dumps(question) + "\n")
             self.child.stdin.flush()
             line = self.answers.get(timeout=self.timeout)
-            answer = json.loads(line) if line else {"error": "ended: " + " / ".join(self.errors)}
+            if not line:
+                raise self._ended()
+            answer = json.loads(line)
         except queue.Empty:
             self.close()
-            answer = {"error": "not done after %g s" % self.timeout}
-        except (OSError, ValueError) as e:
-            answer = {"error": "%s: %s" % (e, " / ".join(self.errors))}
+            raise EngineFailed("not done after %g s" % self.timeout)
+        except OSError:
+            raise self._ended()
+        except ValueError as e:
+            raise EngineFailed("%s: %s" % (e, " / ".join(self.errors)))
         if "error" in answer:
             raise EngineFailed(answer["error"])
         return answer
+
+    def _ended(self):
+        """The worker's last words. A process closes its output a moment before it stops reading its input, so
+        a later question may still be taken: it finds the end of the answers as this one did."""
+        self.answers.put("")
+        try:
+            self.child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.close()
+        self.error_reader.join(timeout=10)
+        return EngineFailed("ended: " + " / ".join(self.errors))
 
     def close(self):
         if self.child.poll() is None:
