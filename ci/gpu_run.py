@@ -12,7 +12,6 @@ Exit code 0 when every row of the file passed; 1 when a test, a reference or a s
 2 for a wrong call, and when --append meets results of something else; 3 when it was stopped before its
 end and nothing had failed; 5 without a GPU."""
 import argparse
-import json
 import os
 import re
 import shutil
@@ -23,21 +22,18 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "scripts")]
+import named_steps  # noqa: E402
 from gpu_steps import ROOT, all_steps  # noqa: E402
 
 SCHEMA = "ember.gpu_ci/2"
-NAMES_OF_ONE_FILE = ("schema", "card", "driver", "commit", "quick")
+PROGRAM = "ci/gpu.sh"
 TAIL = 40
 
 
-def usage(text):
-    print("ci/gpu.sh: " + text, file=sys.stderr)
-    sys.exit(2)
-
-
 def parse():
-    p = argparse.ArgumentParser(prog="ci/gpu.sh", description=__doc__,
+    p = argparse.ArgumentParser(prog=PROGRAM, description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     cores = len(os.sched_getaffinity(0))
     p.add_argument("--build", default="build-gpu", metavar="DIR",
@@ -46,35 +42,18 @@ def parse():
     p.add_argument("--quick", action="store_true", help="sanitizers on few tests")
     p.add_argument("--jobs", type=int, default=max(1, min(6, cores // 2)), metavar="N",
                    help="steps side by side (default %(default)s: half the cores, at most 6)")
-    p.add_argument("--steps", default="", metavar="REGEX", help="only steps whose name matches")
-    p.add_argument("--append", action="store_true",
-                   help="merge into --out: same card, driver, commit and form; a step that runs "
-                   "again replaces its row")
+    named_steps.add_options(p, "card, driver, commit and form")
     p.add_argument("--missing", action="store_true",
                    help="with --append: only steps that have not passed yet")
     p.add_argument("--limit", type=float, default=0, metavar="SECONDS",
                    help="after this time start no further step and end those that run: they get no "
                    "row (default: none)")
-    p.add_argument("--list", action="store_true", help="print the names of the steps and stop")
     args = p.parse_args()
     if args.jobs < 1:
-        usage("--jobs takes 1 or more, not %d" % args.jobs)
+        named_steps.usage(PROGRAM, "--jobs takes 1 or more, not %d" % args.jobs)
     if args.missing and not args.append:
-        usage("--missing goes with --append")
-    try:
-        args.steps = re.compile(args.steps)
-    except re.error as e:
-        usage("--steps %s: %s" % (args.steps, e))
+        named_steps.usage(PROGRAM, "--missing goes with --append")
     return args
-
-
-def query(field):
-    try:
-        got = subprocess.run(["nvidia-smi", "--query-gpu=" + field, "--format=csv,noheader", "-i",
-                              "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return got.stdout.decode().strip()
 
 
 def make_build(build):
@@ -84,52 +63,6 @@ def make_build(build):
                     ["cmake", "--build", build, "-j", str(os.cpu_count())]):
         if subprocess.run(command).returncode != 0:
             sys.exit(1)
-
-
-def commit_of(build):
-    """The commit that the binary was built from: a carried build need not be that of this tree."""
-    got = subprocess.run([os.path.join(build, "ember"), "--version"], stdout=subprocess.PIPE)
-    found = re.search(rb"[0-9a-f]{40}", got.stdout)
-    return found.group(0).decode() if found else "unknown"
-
-
-class Results:
-    """The result file: a header, and a row for each step that has ended."""
-
-    def __init__(self, path, header, names):
-        self.path, self.header, self.names, self.rows = path, header, names, {}
-
-    def append_to_file(self):
-        if not os.path.exists(self.path):
-            return
-        try:
-            with open(self.path) as f:
-                old = json.load(f)
-            rows = {row["name"]: row for row in old["steps"]}
-        except (ValueError, KeyError, TypeError) as e:
-            usage("--append: %s is not a result file: %r" % (self.path, e))
-        for name in NAMES_OF_ONE_FILE:
-            if old.get(name) != self.header[name]:
-                usage("--append: %s has %s %s, this run has %s; write to another file" %
-                      (self.path, name, json.dumps(old.get(name)), json.dumps(self.header[name])))
-        if self.header["commit"] == "unknown":
-            usage("--append: the build does not tell its commit, so rows could be of different code")
-        self.rows = {name: row for name, row in rows.items() if name in self.names}
-
-    def failed(self):
-        return sum(row["status"] != "passed" for row in self.rows.values())
-
-    def write(self):
-        whole = dict(self.header)
-        whole["complete"] = all(name in self.rows for name in self.names)
-        whole["expected"] = len(self.names)
-        whole["failed"] = self.failed()
-        whole["steps"] = [self.rows[name] for name in self.names if name in self.rows]
-        with open(self.path + ".new", "w") as f:
-            json.dump(whole, f, indent=1)
-            f.write("\n")
-        os.replace(self.path + ".new", self.path)
-        return whole["complete"]
 
 
 def judge(step, code, text):
@@ -262,22 +195,18 @@ class Runner:
 def main():
     args = parse()
     listed = all_steps(args.quick)
-    chosen = [s for s in listed if args.steps.search(s.name)]
-    if not chosen:
-        usage("--steps %s: no step of that name; --list prints them" % args.steps.pattern)
-    if args.list:
-        print("\n".join(s.name for s in chosen))
-        return 0
-    card = query("name")
+    chosen = named_steps.chosen(args, PROGRAM, listed, lambda step: step.name)
+    card = (named_steps.cards("name") or [""])[0]
     if not card:
         print("ci/gpu.sh: no GPU on this machine", file=sys.stderr)
         return 5
     args.build, args.out = os.path.abspath(args.build), os.path.abspath(args.out)
     if not os.path.exists(os.path.join(args.build, "ember")):
         make_build(args.build)
-    header = {"schema": SCHEMA, "card": card, "driver": query("driver_version"),
-              "commit": commit_of(args.build), "quick": args.quick}
-    results = Results(args.out, header, [s.name for s in listed])
+    header = {"schema": SCHEMA, "card": card, "driver": named_steps.cards("driver_version")[0],
+              "commit": named_steps.commit_of(os.path.join(args.build, "ember")),
+              "quick": args.quick}
+    results = named_steps.Results(PROGRAM, args.out, header, [s.name for s in listed])
     if args.append:
         results.append_to_file()
     if args.missing:
@@ -293,13 +222,11 @@ def main():
             timer.daemon = True
             timer.start()
         runner.run_all()
-    complete = results.write()
+    results.write()
     if runner.stopped:
         print("stopped by %s: %d of %d steps not run" %
               (runner.stopped, len(chosen) - len(runner.done), len(chosen)))
-    print("%d of %d steps on %s, %d failed%s; %s" %
-          (len(results.rows), len(listed), card, results.failed(),
-           "" if complete else " (not complete)", args.out))
+    print(results.summary(card))
     return 1 if results.failed() else 3 if runner.stopped else 0
 
 

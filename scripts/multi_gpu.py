@@ -30,9 +30,11 @@ import subprocess
 import sys
 import time
 
+import named_steps
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = "scripts/multi_gpu.sh"
 SCHEMA = "ember.multi_gpu/1"
-SAME_RUN = ("schema", "cards", "driver", "commit", "devices", "model", "prompt", "tokens", "chunk")
 BUNDLED = ("tiny", "odd")
 MIN_DECODE, MIN_PREFILL, MAX_SPLIT = 0.97, 1.8, 0.05
 NOTICE = "activations go through pinned host memory"
@@ -46,13 +48,8 @@ class Skipped(Exception):
     """A step has nothing to look at here."""
 
 
-def usage(text):
-    print("scripts/multi_gpu.sh: " + text, file=sys.stderr)
-    sys.exit(2)
-
-
 def parse():
-    p = argparse.ArgumentParser(prog="scripts/multi_gpu.sh", description=__doc__,
+    p = argparse.ArgumentParser(prog=PROGRAM, description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--devices", default="0,1", help="two or more (default 0,1)")
     p.add_argument("--build", default="build", metavar="DIR", help="a finished build (default build)")
@@ -66,20 +63,17 @@ def parse():
     p.add_argument("--e2e", default="", metavar="OPTIONS", help="further options of ember bench e2e")
     p.add_argument("--timeout", type=float, default=600, help="seconds for one command (600)")
     p.add_argument("--out", default="multi_gpu", metavar="DIR")
-    p.add_argument("--steps", default="", metavar="REGEX", help="only steps whose name matches")
-    p.add_argument("--append", action="store_true", help="keep the other rows of OUT/multi_gpu.json")
-    p.add_argument("--list", action="store_true", help="print the names of the steps and stop")
+    named_steps.add_options(p, "cards, driver, commit, model and sizes")
     args = p.parse_args()
     args.devices = args.devices.split(",")
     if len(args.devices) < 2 or not all(re.fullmatch(r"cpu|\d+", d) for d in args.devices):
-        usage("--devices takes two or more of cpu and GPU numbers, as in 0,1")
+        named_steps.usage(PROGRAM, "--devices takes two or more of cpu and GPU numbers, as in 0,1")
     try:
         args.chunks = [int(c) for c in args.chunk.split(",")]
-        args.steps = re.compile(args.steps)
-    except (ValueError, re.error) as e:
-        usage("%s" % e)
+    except ValueError as e:
+        named_steps.usage(PROGRAM, "%s" % e)
     if min(args.chunks + [args.prompt, args.tokens, args.repetitions]) < 1:
-        usage("--chunk, --prompt, --tokens and --repetitions take 1 or more")
+        named_steps.usage(PROGRAM, "--chunk, --prompt, --tokens and --repetitions take 1 or more")
     return args
 
 
@@ -389,22 +383,12 @@ class Run:
 
 
 def header(run):
-    smi = {}
-    for field in ("name", "driver_version"):
-        try:
-            got = subprocess.run(["nvidia-smi", "--query-gpu=" + field, "--format=csv,noheader"],
-                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            smi[field] = got.stdout.split("\n")[:-1] if got.returncode == 0 else []
-        except OSError:
-            smi[field] = []
-    version, _ = run.engine("--version")
-    commit = re.search(r"[0-9a-f]{40}", version)
-    args = run.args
+    names, args = named_steps.cards("name"), run.args
     return {"schema": SCHEMA,
-            "cards": [smi["name"][int(d)] if d != "cpu" and int(d) < len(smi["name"]) else d
+            "cards": [names[int(d)] if d != "cpu" and int(d) < len(names) else d
                       for d in args.devices],
-            "driver": (smi["driver_version"] or ["none"])[0],
-            "commit": commit.group(0) if commit else "unknown", "devices": args.devices,
+            "driver": (named_steps.cards("driver_version") or ["none"])[0],
+            "commit": named_steps.commit_of(run.ember), "devices": args.devices,
             "model": args.model, "prompt": args.prompt, "tokens": args.tokens, "chunk": args.chunks}
 
 
@@ -418,74 +402,44 @@ def check_devices(run):
         sys.exit(5)
 
 
-def earlier_rows(path, head):
-    """Rows of an earlier part of the same run."""
-    if not path.exists():
-        return {}
-    try:
-        old = json.loads(path.read_text())
-        different = [k for k in SAME_RUN if old.get(k) != head[k]]
-        if different:
-            usage("--append: %s is of another %s; write to another --out" %
-                  (path, ", ".join(different)))
-        return {row["name"]: row for row in old["steps"]}
-    except (ValueError, KeyError, TypeError) as e:
-        usage("--append: %s is not a result of this script: %r" % (path, e))
-
-
-def write(path, head, names, rows):
-    whole = dict(head, complete=all(n in rows for n in names),
-                 failed=sum(r["status"] == "failed" for r in rows.values()),
-                 steps=[rows[n] for n in names if n in rows])
-    path.with_suffix(".new").write_text(json.dumps(whole, indent=1) + "\n")
-    os.replace(path.with_suffix(".new"), path)
-    return whole
-
-
 def main():
     args = parse()
     run = Run(args)
     steps = run.steps()
-    chosen = [(name, step) for name, step in steps if args.steps.search(name)]
-    if not chosen:
-        usage("--steps %s: no step of that name; --list prints them" % args.steps.pattern)
-    if args.list:
-        print("\n".join(name for name, _ in chosen))
-        return 0
+    chosen = named_steps.chosen(args, PROGRAM, steps, lambda step: step[0])
     if not os.access(run.ember, os.X_OK):
-        usage("%s is missing: build it, or name a build by --build" % run.ember)
+        named_steps.usage(PROGRAM, "%s is missing: build it, or name a build by --build" % run.ember)
     run.ember = str(pathlib.Path(run.ember).resolve())
     if os.path.isdir(args.model):
         args.model = str(pathlib.Path(args.model).resolve())
     check_devices(run)
     run.out.mkdir(parents=True, exist_ok=True)
     run.out = run.out.resolve()
-    head, names = header(run), [name for name, _ in steps]
-    path = run.out / "multi_gpu.json"
-    rows = earlier_rows(path, head) if args.append else {}
+    results = named_steps.Results(PROGRAM, run.out / "multi_gpu.json", header(run),
+                                  [name for name, _ in steps])
+    if args.append:
+        results.append_to_file()
     for name, step in chosen:
         at = time.monotonic()
         row = {"name": name, "status": "passed"}
         try:
-            row["detail"], row["figures"] = step(rows)
+            row["detail"], row["figures"] = step(results.rows)
         except Failed as e:
             row.update(status="failed", detail=str(e), figures={})
         except Skipped as e:
             row.update(status="skipped", detail=str(e), figures={})
         row["seconds"] = round(time.monotonic() - at, 1)
-        rows[name] = row
+        results.rows[name] = row
         print("== %s: %s (%g s) %s" % (name, row["status"].upper() if row["status"] == "failed"
                                        else row["status"], row["seconds"], row["detail"]), flush=True)
-        whole = write(path, head, names, rows)
-    print("%d of %d steps on %s, %d failed%s; %s" %
-          (len(whole["steps"]), len(names), ", ".join(head["cards"]), whole["failed"],
-           "" if whole["complete"] else " (not complete)", path))
-    return 1 if whole["failed"] else 0
+        results.write()
+    print(results.summary(", ".join(results.header["cards"])))
+    return 1 if results.failed() else 0
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
     except Failed as e:
-        print("scripts/multi_gpu.sh: %s" % e, file=sys.stderr)
+        print("%s: %s" % (PROGRAM, e), file=sys.stderr)
         sys.exit(1)

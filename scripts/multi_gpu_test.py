@@ -170,7 +170,7 @@ class MultiGpu(unittest.TestCase):
         self.assertFalse(self.result()["complete"])
         self.run_it(0, "--append", "--steps", "^p2p")
         self.assertEqual(list(self.statuses())[:2], ["p2p", "golden tiny bf16"])
-        self.assertIn("of another chunk", self.run_it(2, "--append", "--chunk", "64"))
+        self.assertIn("has chunk [512], this run has [64]", self.run_it(2, "--append", "--chunk", "64"))
         self.assertIn("has no figures", self.run_it(1, "--steps", "^speed"))
         for options in (("--devices", "0"), ("--devices", "0,x"), ("--steps", "nothing"),
                         ("--chunk", "0"), ("--build", str(self.root / "none"))):
