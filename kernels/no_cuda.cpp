@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linked instead of the .cu files of the ops in a build without CUDA.
 #include "kernels/advance/advance.h"
-#include "kernels/argmax/argmax.h"
 #include "kernels/attention/attention.h"
 #include "kernels/attention_step/attention_step.h"
 #include "kernels/base/error.h"
@@ -30,9 +29,6 @@ const DeviceLimits& device_limits(DeviceId) {
 }
 void advance_cuda(const AdvanceParams&, Stream) {
   no_cuda("advance");
-}
-void argmax_cuda(const ArgmaxParams&, Stream) {
-  no_cuda("argmax");
 }
 void attention_cuda(const AttentionParams&, Stream) {
   no_cuda("attention");

@@ -37,14 +37,6 @@ step::Args kernel_args(const AttentionStepParams& p, const AttentionStepPlan& pl
   a.alone = plan.alone, a.least = plan.least;
   a.eps = p.eps, a.scale_log2 = p.scale * 1.4426950408889634f;
   a.settled = p.settled;
-  if (p.prefetch.data != nullptr && p.prefetch.numel() > 0) {
-    // Whole groups of 16 bytes inside the range.
-    const uintptr_t begin = (reinterpret_cast<uintptr_t>(p.prefetch.data) + 15) / 16 * 16;
-    const uintptr_t end =
-        (reinterpret_cast<uintptr_t>(p.prefetch.data) + p.prefetch.bytes()) / 16 * 16;
-    a.prefetch = reinterpret_cast<const char*>(begin);
-    a.prefetch_bytes = end > begin ? static_cast<int64_t>(end - begin) : 0;
-  }
   for (int64_t b = 0; b < p.count; ++b) {
     const CacheSlot& from = p.slots[b];
     const int64_t S = from.k.shape[1];

@@ -49,10 +49,6 @@ struct AttentionStepParams {
   // them while its predecessors run. True where a whole step is one recorded graph: a graph starts
   // when the graph before it has ended. False costs time alone.
   bool settled = false;
-  // What the kernels that follow will read, weights say: any bytes in the op's device memory that
-  // were complete before the stream's previous kernel was launched. While the caches are short and
-  // memory would be idle, a CUDA kernel brings them into the L2 cache. A hint; may be null.
-  TensorView prefetch;
 };
 
 // Whether a step of that many sequences, in a model of that width, is served better by this op than

@@ -103,9 +103,6 @@ void validate(const AttentionStepParams& p) {
   if (!(p.eps >= 0)) {
     fail(ErrorKind::kUnsupported, kOp, ": eps: expected 0 or more, got ", p.eps);
   }
-  if (p.prefetch.data != nullptr) {
-    require_same_device(o, {kOp, "prefetch", p.prefetch});
-  }
 }
 
 Cost cost(const AttentionStepParams& p) {

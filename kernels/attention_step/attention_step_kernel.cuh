@@ -31,27 +31,6 @@
 
 namespace ember::k::step {
 
-// Weights into the L2 cache, while memory has nothing else to do; one warp of each block asks.
-__device__ __forceinline__ void prefetch(const Args& a) {
-  constexpr int kPiece = 4096;
-  const int lane = threadIdx.x % 32;
-  const int64_t block = int64_t{blockIdx.y} * gridDim.x + blockIdx.x;
-  const int64_t blocks = int64_t{gridDim.x} * gridDim.y;
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  for (int64_t at = (lane * blocks + block) * kPiece; at < a.prefetch_bytes;
-       at += 32 * blocks * kPiece) {
-    const int64_t left = a.prefetch_bytes - at;
-    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(a.prefetch + at),
-                 "r"(static_cast<uint32_t>(left < kPiece ? left : kPiece))
-                 : "memory");
-  }
-#else
-  for (int64_t at = block * kPiece + lane * 128; at < a.prefetch_bytes; at += blocks * kPiece) {
-    asm volatile("prefetch.global.L2 [%0];" ::"l"(a.prefetch + at));
-  }
-#endif
-}
-
 // A block's share, and the shares that a sequence spans.
 struct Share {
   int rank, shares, lo, hi;
@@ -87,7 +66,7 @@ class Block {
     const Sequences s(a);
     const Share share(a, s);
     if (share.lo == share.hi) {
-      leave(s, share);
+      leave(share);
       return;
     }
     using Ring = Copier<T, E, kWarps, kStages>;
@@ -111,9 +90,6 @@ class Block {
       const bool newest = to == at.end;
       NewToken<T, E, kWarps> token;
       token.load(a, head, at.b, newest);
-      if (from == share.lo) {
-        fill_idle_time(s);
-      }
       token.store(a, head, at.b, newest, at.length - 1, q_gain, k_gain, angles, memory + l.q,
                   memory + l.fresh);
       __syncthreads();
@@ -148,17 +124,9 @@ class Block {
   // A block without work makes room for the next kernel at once. It need not have waited for the
   // previous one: that all earlier kernels are complete when this one is, is what those that stay
   // ensure, and the first rank, which also stays where no sequence has work.
-  __device__ __forceinline__ void leave(const Sequences& s, const Share& share) const {
-    fill_idle_time(s);
+  __device__ __forceinline__ void leave(const Share& share) const {
     if (a.settled && share.rank == 0) {
       dev::wait_for_previous();
-    }
-  }
-
-  __device__ __forceinline__ void fill_idle_time(const Sequences& s) const {
-    if (threadIdx.x / 32 == kWarps - 1 && a.prefetch != nullptr &&
-        step_prefetches(s.total, gridDim.x, E)) {
-      prefetch(a);
     }
   }
 

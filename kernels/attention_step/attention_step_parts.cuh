@@ -31,8 +31,6 @@ struct Args {
   int alone, least;
   float eps, scale_log2;
   bool settled;
-  const char* prefetch;
-  int64_t prefetch_bytes;
   float* partials;    // (K, ranks, 2) parts
   unsigned* tickets;  // (K, kMaxStepSequences), zero before and after
   Slot slots[kMaxStepSequences];

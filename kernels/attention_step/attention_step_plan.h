@@ -60,13 +60,6 @@ constexpr int step_share_of(int group, int groups, int shares) {
   return ((group + 1) * shares - 1) / groups;
 }
 
-// Up to this many bytes of cache the memory has time for more: an H100 reads them in less time than
-// a step takes.
-inline constexpr int64_t kStepPrefetchLimit = int64_t{8} << 20;
-constexpr bool step_prefetches(int64_t groups, int64_t K, int64_t E) {
-  return groups * kStepKeys * K * E * 4 <= kStepPrefetchLimit;
-}
-
 // ---- Shared memory of a block, bytes from its start ----
 
 // The sum of `group` rows, with room so that rows fall into different banks.

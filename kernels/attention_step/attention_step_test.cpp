@@ -133,10 +133,6 @@ TEST(AttentionStep, ContractViolationsThrow) {
   expect(ErrorKind::kShape, ": k:", [](P& p) { p.k = p.q; });
   expect(ErrorKind::kUnsupported, "overlap", [](P& p) { p.o = p.q; });
   expect(ErrorKind::kUnsupported, "eps", [](P& p) { p.eps = -1; });
-  expect(ErrorKind::kUnsupported, "prefetch", [&](P& p) {
-    p.prefetch = p.q;
-    p.prefetch.device = {DeviceKind::kCuda, 0};
-  });
 }
 
 TEST(AttentionStep, CostAddsUpTheTwoOps) {
@@ -264,12 +260,6 @@ TEST(AttentionStepPlan, PiecesOfSharedMemoryAreApartAndAligned) {
       }
     }
   }
-}
-
-TEST(AttentionStepPlan, PrefetchesBesideAShortCacheOnly) {
-  EXPECT_TRUE(step_prefetches(512 / kStepKeys, 8, 128));
-  EXPECT_TRUE(step_prefetches(2048 / kStepKeys, 8, 128));
-  EXPECT_FALSE(step_prefetches(4096 / kStepKeys, 8, 128));
 }
 
 // What a sanitizer sees of the device's kernel: needs no GPU.

@@ -16,7 +16,6 @@ enum class ScratchUser {
   kAttentionStepPartials,
   kAttentionStepTickets,
   kAttentionStepQueries,
-  kArgmax,
   kLinearLibrary,
   kSample,
 };
