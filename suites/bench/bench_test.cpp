@@ -2,9 +2,11 @@
 // The benches on the CPU: what they report of a small model adds up, and what is wrong is refused.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
+#include "engine/backend/forwarding_backend.h"
 #include "harness/environment.h"
 #include "kernels/base/error.h"
 #include "reports/stats.h"
@@ -31,6 +33,20 @@ std::unique_ptr<IRuntime> runtime(Timer& timer, size_t stages) {
   };
   return make_runtime(open_weights("random:tiny:bf16"), o);
 }
+
+// Notes how many elements each copy to the host had.
+class Downloads : public EagerBackend {
+ public:
+  Downloads(std::unique_ptr<IBackend> inner, std::vector<int64_t>* sizes)
+      : EagerBackend(std::move(inner)), sizes_(sizes) {}
+  void download(const TensorView& from, void* host) override {
+    sizes_->push_back(from.numel());
+    EagerBackend::download(from, host);
+  }
+
+ private:
+  std::vector<int64_t>* sizes_;
+};
 
 const report::Case* find(const report::Report& r, const std::string& start,
                          const std::string& part = "") {
@@ -86,6 +102,26 @@ TEST(E2eBench, CasesOfOneScenario) {
   bench_e2e(*runtime(other, 1), Ceilings(), o, nullptr, &again);
   EXPECT_EQ(find(again, "e2e/decode/depth")->output_sha256, decode->output_sha256);
   EXPECT_NE(find(again, "e2e/decode/batch")->output_sha256, decode->output_sha256);
+}
+
+// What is timed as the first token is what a user waits for: chosen where its logits are.
+TEST(E2eBench, NoLogitsReachTheHost) {
+  std::vector<int64_t> sizes;
+  RuntimeOptions options;
+  options.context = 64;
+  options.decorate = [&](std::unique_ptr<IBackend> b, int64_t) {
+    return std::make_unique<Downloads>(std::move(b), &sizes);
+  };
+  const auto one = make_runtime(open_weights("random:tiny:bf16"), options);
+  Scenario scenario(*one, {0, 9, 3, 1});
+  sizes.clear();
+  const Repetition r = scenario.run();
+  EXPECT_EQ(sizes, std::vector<int64_t>{1});  // the first id; later ones come through the stream
+  const auto session = one->new_session(9);
+  const TensorView logits = one->prefill(*session, prompt_ids(9, one->config().shape.V).data(), 9);
+  const float* row = logits.as<float>();
+  EXPECT_EQ(r.ids.at(0), std::max_element(row, row + logits.numel()) - row);
+  EXPECT_EQ(sizes.back(), one->config().shape.V);
 }
 
 TEST(E2eBench, ARefusalHasNoRates) {

@@ -51,8 +51,8 @@ Repetition Scenario::run(const std::function<void()>& between,
     Session& session = *sessions_[i];
     session.truncate(size_.depth);
     const double start = now_seconds();
-    first_.push_back(
-        greedy(runtime_.prefill(session, ids_.data() + i + size_.depth, size_.prompt)));
+    const int32_t* ids = ids_.data() + i + size_.depth;
+    first_.push_back(*runtime_.prefill_choose(session, ids, size_.prompt, choice(true)));
     r.prefill = i == 0 ? now_seconds() - start : r.prefill;
   }
   r.ids = first_;
@@ -100,14 +100,18 @@ std::optional<UnreadSteps> Scenario::run_unread() {
   return UnreadSteps{(now_seconds() - start) / steps, (given - start) / steps};
 }
 
-std::vector<DecodeSequence> Scenario::sequences(bool ahead) const {
+DecodeParams Scenario::choice(bool ahead) const {
   DecodeParams p;
   p.greedy = true;
   p.max_tokens = size_.tokens;
   p.ahead = ahead;
+  return p;
+}
+
+std::vector<DecodeSequence> Scenario::sequences(bool ahead) const {
   std::vector<DecodeSequence> all;
   for (size_t i = 0; i < sessions_.size(); ++i) {
-    all.push_back({sessions_[i].get(), first_[i], p});
+    all.push_back({sessions_[i].get(), first_[i], choice(ahead)});
   }
   return all;
 }

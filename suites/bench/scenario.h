@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One piece of work end to end: a prompt after so many cached tokens, then greedy decoding of one
-// session or several in one step. The same ids for ever.
+// session or several in one step, each token chosen where its logits are, as `ember generate` does.
+// The same ids for ever.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace ember {
 std::vector<int32_t> prompt_ids(int64_t n, int64_t vocab);
 
 struct Repetition {
-  double prefill = 0;         // seconds until the last prompt token's logits, of the first session
+  double prefill = 0;         // seconds until the first token is known here, of the first session
   std::vector<double> steps;  // seconds of each decode step, the choice of its tokens included
   std::vector<int32_t> ids;   // chosen: the first of each session, then step by step
 
@@ -50,6 +51,7 @@ class Scenario {
   std::optional<UnreadSteps> run_unread();
 
  private:
+  DecodeParams choice(bool ahead) const;
   std::vector<DecodeSequence> sequences(bool ahead) const;
   void decode(const std::function<void()>& after_step, Repetition* r);
 
