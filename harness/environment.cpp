@@ -18,8 +18,11 @@
 #include "engine/core/version.h"
 #include "engine/io/mmap_file.h"
 #include "golden/fixture/sha256.h"
+#include "harness/host_state.h"
 #include "harness/measure/planted_delay.h"
 #include "kernels/base/error.h"
+#include "kernels/linear/blas_info.h"
+#include "reports/stats.h"
 
 namespace ember {
 namespace {
@@ -29,11 +32,6 @@ std::string read_text(const char* path) {
   std::ostringstream out;
   out << in.rdbuf();
   return out.str();
-}
-
-std::string first_line(const char* path) {
-  const std::string text = read_text(path);
-  return text.substr(0, text.find('\n'));
 }
 
 // FNV-1a: says whether two names are equal without giving them away at a glance.
@@ -88,15 +86,47 @@ report::Host host() {
       h.os->erase(std::remove(h.os->begin(), h.os->end(), '"'), h.os->end());
     }
   }
-  const std::string governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
-  if (!governor.empty()) {
-    h.governor = governor;
-  }
+  h.governor = cpu_governor();
+  h.numa_nodes = numa_nodes();
+  h.container = in_container();
   double load = 0;
   if (getloadavg(&load, 1) == 1) {
     h.load_1m = load;
   }
   return h;
+}
+
+void add_clock_settings(const GpuFacts& facts, report::Gpu* g) {
+  const auto number = [](const std::optional<int>& mhz) {
+    return mhz ? std::optional<double>(*mhz) : std::nullopt;
+  };
+  g->sm_mhz_limit = number(facts.sm_mhz_max);
+  g->sm_mhz_requested = number(facts.sm_mhz_app);
+  if (facts.sm_mhz_app && facts.sm_mhz_app_default &&
+      facts.sm_mhz_app != facts.sm_mhz_app_default) {
+    g->clock_policy = "app";
+  }
+}
+
+void add_seen(const GpuSeen& seen, report::Gpu* g) {
+  const auto range = [](const std::vector<double>& mhz) -> std::optional<report::GpuClock> {
+    if (mhz.empty()) {
+      return std::nullopt;
+    }
+    const auto [low, high] = std::minmax_element(mhz.begin(), mhz.end());
+    return report::GpuClock{*low, report::median(mhz), *high};
+  };
+  g->sm_mhz = range(seen.sm_mhz);
+  g->mem_mhz_seen = range(seen.memory_mhz);
+  g->temp_start_c = seen.first_c;
+  g->temp_max_c = seen.highest_c;
+  if (seen.told > 0) {
+    const auto share = [&](int64_t held) {
+      return static_cast<double>(held) / static_cast<double>(seen.told);
+    };
+    g->throttle = report::GpuThrottle{share(seen.power), share(seen.thermal), share(seen.hardware),
+                                      share(seen.setting)};
+  }
 }
 
 report::Gpu gpu(const CudaDeviceInfo& d) {
@@ -113,7 +143,10 @@ report::Gpu gpu(const CudaDeviceInfo& d) {
   const GpuState state = health.state();
   g.ecc = facts.ecc;
   g.mig = facts.mig;
+  g.persistence = facts.persistence;
   g.power_limit_w = facts.power_limit_w;
+  g.power_default_w = facts.power_default_w;
+  add_clock_settings(facts, &g);
   if (state.memory_mhz) {
     g.mem_mhz = *state.memory_mhz;
   }
@@ -125,7 +158,14 @@ report::Gpu gpu(const CudaDeviceInfo& d) {
   }
   const std::vector<NvLink> links = health.nvlinks();
   if (!links.empty()) {
-    g.nvlink = {static_cast<int64_t>(links.size()), links[0].generation};
+    g.nvlink = {static_cast<int64_t>(links.size()), links[0].generation, {}};
+    double rate = 0;
+    for (const NvLink& link : links) {
+      rate += link.bytes_per_s;
+    }
+    if (rate > 0) {
+      g.nvlink->bytes_per_s = rate;
+    }
   }
   return g;
 }
@@ -204,6 +244,10 @@ report::Report start_report(const std::vector<std::string>& command,
       r.env.cuda = report::Cuda{driver.empty() ? cuda_version(d.driver_version) : driver,
                                 cuda_version(d.runtime_version),
                                 {}};
+      const std::string blas = k::cuda_blas_version();
+      if (!blas.empty()) {
+        r.env.cuda->cublas = blas;
+      }
     }
   }
   return r;
@@ -250,8 +294,18 @@ report::Model describe_model(const IWeightSource& weights, const std::string& dt
   return m;
 }
 
-void finish_report(report::Report* r, double wall_seconds) {
+void finish_report(report::Report* r, double wall_seconds, const GpuLog& log) {
   r->run.wall_s = wall_seconds;
+  for (report::Gpu& g : r->env.gpus) {
+    const DeviceId device{DeviceKind::kCuda, static_cast<int>(g.index)};
+    if (const GpuSeen* seen = log.find(device)) {
+      add_seen(*seen, &g);
+    }
+    const std::optional<int> others = GpuHealth(device).facts().other_processes;
+    if (others) {
+      g.other_processes = std::max<int64_t>(*others, g.other_processes.value_or(0));
+    }
+  }
 }
 
 void add_ceilings(report::Report* r, DeviceId device, const Ceilings& ceilings) {

@@ -7,7 +7,7 @@
 
 #include "engine/model/weight_source.h"
 #include "harness/measure/ceilings.h"
-#include "harness/measure/gpu_health.h"
+#include "harness/measure/gpu_log.h"
 #include "kernels/base/device.h"
 #include "reports/report.h"
 
@@ -25,8 +25,8 @@ report::Report start_report(const std::vector<std::string>& command,
 // kHashedWeightBytes: more would take longer than a bench).
 inline constexpr int64_t kHashedWeightBytes = int64_t{512} << 20;
 report::Model describe_model(const IWeightSource& weights, const std::string& dtype);
-// The run's end: wall time, status.
-void finish_report(report::Report* r, double wall_seconds);
+// The run's end: wall time, and what the GPUs were seen to do.
+void finish_report(report::Report* r, double wall_seconds, const GpuLog& log = gpu_log());
 
 void add_ceilings(report::Report* r, DeviceId device, const Ceilings& ceilings);
 // Id of a ceiling in the report: "mem_read@cuda:0".

@@ -57,6 +57,35 @@ TEST(HoldAgainst, TheSchemaAgrees) {
   EXPECT_THROW(report::to_json(r), Error);
 }
 
+TEST(FinishReport, SaysWhatTheGpusWereSeenToDo) {
+  GpuLog log;
+  log.add(kGpu, {1980, 2619, 40, 0});
+  log.add(kGpu, {1700, 2619, 61, Throttle::kPowerCap});
+  log.add(kGpu, {1740, 1593, 60, Throttle::kSetting});
+  log.add(kGpu, {1740, 2619, 60, Throttle::kHardware | 0x20});
+  report::Report r = start_report({"ember"}, {kCpu});
+  report::Gpu seen, idle;
+  seen.name = idle.name = "GPU";
+  idle.index = 1;
+  r.env.gpus = {seen, idle};
+  finish_report(&r, 2.5, log);
+  EXPECT_EQ(r.run.wall_s, 2.5);
+  const report::Gpu& g = r.env.gpus[0];
+  EXPECT_EQ(g.sm_mhz->min, 1700);
+  EXPECT_EQ(g.sm_mhz->median, 1740);
+  EXPECT_EQ(g.sm_mhz->max, 1980);
+  EXPECT_EQ(g.mem_mhz_seen->min, 1593);
+  EXPECT_EQ(g.temp_start_c, 40);
+  EXPECT_EQ(g.temp_max_c, 61);
+  EXPECT_EQ(g.throttle->power, 0.25);
+  EXPECT_EQ(g.throttle->setting, 0.25);
+  EXPECT_EQ(g.throttle->thermal, 0.25);
+  EXPECT_EQ(g.throttle->hardware, 0.25);
+  const report::Gpu& other = r.env.gpus[1];
+  EXPECT_FALSE(other.sm_mhz || other.mem_mhz_seen || other.temp_max_c || other.throttle);
+  EXPECT_NO_THROW(report::to_json(r));
+}
+
 TEST(HoldAgainst, WhatWasNotMeasuredIsNoLimit) {
   report::Case c = report::make_case(report::Kind::kKernel, "op", {}, report::Metric::kTime);
   hold_against(&c, ceilings(), "gemm_bf16", kCpu, 1e30);

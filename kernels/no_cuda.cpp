@@ -7,6 +7,7 @@
 #include "kernels/common/device_info.h"
 #include "kernels/copy/copy.h"
 #include "kernels/embed/embed.h"
+#include "kernels/linear/blas_info.h"
 #include "kernels/linear/linear.h"
 #include "kernels/norm_linear/norm_linear.h"
 #include "kernels/qk_norm_rope/qk_norm_rope.h"
@@ -41,6 +42,9 @@ void copy_cuda(const CopyParams&, Stream) {
 }
 void embed_cuda(const EmbedParams&, Stream) {
   no_cuda("embed");
+}
+std::string cuda_blas_version() {
+  return "";
 }
 void linear_cuda(const LinearParams&, Stream) {
   no_cuda("linear");

@@ -33,6 +33,79 @@ std::string resources(const Case& c) {
   return cell(k.registers, 6) + cell(k.shared_bytes, 8) + cell(k.spill_bytes, 7);
 }
 
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+std::string whole(double v) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.0f", v);
+  return text;
+}
+
+std::string range(const GpuClock& c) {
+  return whole(c.min) + " to " + whole(c.max) + " MHz, median " + whole(c.median);
+}
+
+void add_clocks(const std::string& at, const Gpu& g, Facts* out) {
+  std::string sm = g.sm_mhz ? range(*g.sm_mhz) : "";
+  const std::pair<const char*, std::optional<double>> settings[] = {
+      {"asked for ", g.sm_mhz_requested}, {"at most ", g.sm_mhz_limit}};
+  for (const auto& [what, mhz] : settings) {
+    if (mhz) {
+      sm += (sm.empty() ? "" : ", ") + (what + whole(*mhz)) + " MHz";
+    }
+  }
+  if (!sm.empty()) {
+    out->emplace_back(at + "SM clock", sm);
+  }
+  if (g.mem_mhz_seen) {
+    out->emplace_back(at + "memory clock", range(*g.mem_mhz_seen));
+  }
+}
+
+void add_gpu(const Gpu& g, Facts* out) {
+  const std::string at = "gpu " + std::to_string(g.index) + " ";
+  add_clocks(at, g, out);
+  if (g.throttle) {
+    std::string slowed;
+    const std::pair<const char*, std::optional<double>> reasons[] = {
+        {"power limit ", g.throttle->power},
+        {"heat ", g.throttle->thermal},
+        {"hardware's brake ", g.throttle->hardware},
+        {"clock setting ", g.throttle->setting}};
+    for (const auto& [what, share] : reasons) {
+      if (share) {
+        slowed += (slowed.empty() ? "" : ", ") + (what + percent(*share));
+      }
+    }
+    out->emplace_back(at + "slowed, share of samples", slowed);
+  }
+  if (g.temp_max_c) {
+    const std::string start = g.temp_start_c ? whole(*g.temp_start_c) + " C at first, " : "";
+    out->emplace_back(at + "temperature", start + whole(*g.temp_max_c) + " C at most");
+  }
+  if (g.power_default_w) {
+    out->emplace_back(at + "power limit of the card", whole(*g.power_default_w) + " W");
+  }
+  if (g.persistence) {
+    out->emplace_back(at + "persistence", *g.persistence ? "on" : "off");
+  }
+  if (g.other_processes) {
+    out->emplace_back(at + "other processes", std::to_string(*g.other_processes));
+  }
+  if (g.pcie) {
+    out->emplace_back(at + "PCIe", "generation " + std::to_string(g.pcie->gen) + " of " +
+                                       std::to_string(g.pcie->gen_max) + ", " +
+                                       std::to_string(g.pcie->width) + " lanes");
+  }
+  if (g.nvlink) {
+    out->emplace_back(
+        at + "NVLink",
+        std::to_string(g.nvlink->links) + " links of generation " + std::to_string(g.nvlink->gen) +
+            (g.nvlink->bytes_per_s ? ", " + human(*g.nvlink->bytes_per_s, "B/s") + " each way"
+                                   : ""));
+  }
+}
+
 void print_head(std::ostream& out, const Report& r) {
   const Host& h = r.env.host;
   out << "ember " << printable(r.subject.version) << ", commit "
@@ -46,6 +119,11 @@ void print_head(std::ostream& out, const Report& r) {
     out << "gpu " << g.index << ": " << printable(g.name) << ", " << human(double(g.mem_bytes), "B")
         << ", clocks " << printable(g.clock_policy) << ", driver "
         << printable(r.env.cuda ? r.env.cuda->driver : "unknown") << "\n";
+    Facts facts;
+    add_gpu(g, &facts);
+    for (const auto& [key, value] : facts) {
+      out << key << ": " << value << "\n";
+    }
   }
   if (r.model) {
     out << "model " << printable(r.model->name) << ", " << printable(r.model->dtype) << "\n";
@@ -137,6 +215,39 @@ std::string percent(double share, int digits) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f %%", digits, 100 * share);
   return text;
+}
+
+Facts run_facts(const Report& r) {
+  Facts facts;
+  const Host& h = r.env.host;
+  facts.emplace_back("memory", human(static_cast<double>(h.mem_bytes), "B"));
+  const std::pair<const char*, std::optional<std::string>> texts[] = {
+      {"system", h.os}, {"kernel", h.kernel}, {"cpu governor", h.governor}};
+  for (const auto& [key, text] : texts) {
+    if (text) {
+      facts.emplace_back(key, *text);
+    }
+  }
+  if (h.numa_nodes) {
+    facts.emplace_back("NUMA nodes", std::to_string(*h.numa_nodes));
+  }
+  if (h.container) {
+    facts.emplace_back("container", *h.container ? "yes" : "no");
+  }
+  if (h.load_1m) {
+    facts.emplace_back("load at the start", human(*h.load_1m, "1"));
+  }
+  if (r.env.cuda) {
+    facts.emplace_back("driver", r.env.cuda->driver);
+    facts.emplace_back("CUDA runtime", r.env.cuda->runtime);
+    if (r.env.cuda->cublas) {
+      facts.emplace_back("cuBLAS", *r.env.cuda->cublas);
+    }
+  }
+  for (const Gpu& g : r.env.gpus) {
+    add_gpu(g, &facts);
+  }
+  return facts;
 }
 
 void print(std::ostream& out, const Report& r) {

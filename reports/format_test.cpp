@@ -36,6 +36,37 @@ TEST(Print, PercentilesStallsAndStages) {
   EXPECT_NE(text.find("3.000 us", stages), std::string::npos);
 }
 
+TEST(Print, WhatTheMachineDid) {
+  Report r = sample_report();
+  r.env.gpus.resize(1);
+  r.env.gpus[0].throttle->power = 0.25;
+  const auto facts = run_facts(r);
+  const auto of = [&](const std::string& key) {
+    for (const auto& [name, value] : facts) {
+      if (name == key) {
+        return value;
+      }
+    }
+    return std::string("absent");
+  };
+  EXPECT_EQ(of("cuBLAS"), "12.4.5");
+  EXPECT_EQ(of("container"), "yes");
+  EXPECT_EQ(of("gpu 0 SM clock"),
+            "1965 to 1980 MHz, median 1980, asked for 1980 MHz, at most 1980 MHz");
+  EXPECT_EQ(of("gpu 0 slowed, share of samples"),
+            "power limit 25.0 %, heat 0.0 %, hardware's brake 0.0 %, clock setting 0.0 %");
+  EXPECT_EQ(of("gpu 0 temperature"), "35 C at first, 55 C at most");
+  EXPECT_EQ(of("gpu 0 NVLink"), "18 links of generation 4, 478.0 GB/s each way");
+  std::ostringstream out;
+  print(out, r);
+  EXPECT_NE(out.str().find("gpu 0 PCIe: generation 5 of 5, 16 lanes\n"), std::string::npos);
+  Gpu bare;
+  bare.name = "GPU";
+  r.env = Environment();
+  r.env.gpus = {bare};
+  EXPECT_EQ(run_facts(r).size(), 1u);  // the host's memory
+}
+
 TEST(Print, ResourcesWhereThereAreAny) {
   Report r = sample_report();
   std::ostringstream out;

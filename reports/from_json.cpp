@@ -58,6 +58,7 @@ void read_host(const json& j, Host* h) {
   read(j, "os", &h->os);
   read(j, "kernel", &h->kernel);
   read(j, "governor", &h->governor);
+  read(j, "numa_nodes", &h->numa_nodes);
   read(j, "cpu", &h->cpu);
   read(j, "isa", &h->isa);
   read(j, "cores", &h->cores);
@@ -67,18 +68,24 @@ void read_host(const json& j, Host* h) {
   read(j, "load_1m", &h->load_1m);
 }
 
-void read_gpu_state(const json& j, Gpu* g) {
-  if (const json* v = found(j, "sm_mhz")) {
-    g->sm_mhz.emplace();
-    read(*v, "min", &g->sm_mhz->min);
-    read(*v, "median", &g->sm_mhz->median);
-    read(*v, "max", &g->sm_mhz->max);
+void read(const json& j, const char* key, std::optional<GpuClock>* out) {
+  if (const json* v = found(j, key)) {
+    out->emplace();
+    read(*v, "min", &(*out)->min);
+    read(*v, "median", &(*out)->median);
+    read(*v, "max", &(*out)->max);
   }
+}
+
+void read_gpu_state(const json& j, Gpu* g) {
+  read(j, "sm_mhz", &g->sm_mhz);
+  read(j, "mem_mhz_seen", &g->mem_mhz_seen);
   if (const json* v = found(j, "throttle")) {
     g->throttle.emplace();
     read(*v, "power", &g->throttle->power);
     read(*v, "thermal", &g->throttle->thermal);
     read(*v, "hardware", &g->throttle->hardware);
+    read(*v, "setting", &g->throttle->setting);
   }
   if (const json* v = found(j, "pcie")) {
     g->pcie.emplace();
@@ -90,6 +97,7 @@ void read_gpu_state(const json& j, Gpu* g) {
     g->nvlink.emplace();
     read(*v, "links", &g->nvlink->links);
     read(*v, "gen", &g->nvlink->gen);
+    read(*v, "bytes_per_s", &g->nvlink->bytes_per_s);
   }
 }
 
@@ -105,8 +113,13 @@ Gpu read_gpu(const json& j) {
   read(j, "uuid_hash", &g.uuid_hash);
   read(j, "ecc", &g.ecc);
   read(j, "mig", &g.mig);
+  read(j, "persistence", &g.persistence);
   read(j, "power_limit_w", &g.power_limit_w);
+  read(j, "power_default_w", &g.power_default_w);
+  read(j, "sm_mhz_requested", &g.sm_mhz_requested);
+  read(j, "sm_mhz_limit", &g.sm_mhz_limit);
   read(j, "mem_mhz", &g.mem_mhz);
+  read(j, "temp_start_c", &g.temp_start_c);
   read(j, "temp_max_c", &g.temp_max_c);
   read(j, "other_processes", &g.other_processes);
   read_gpu_state(j, &g);

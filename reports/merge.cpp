@@ -38,7 +38,18 @@ void keep_more(std::optional<T>* into, const std::optional<T>& other) {
   }
 }
 
+// The first one's median stands for all.
+void widen(std::optional<GpuClock>* into, const std::optional<GpuClock>& other) {
+  if (*into && other) {
+    (*into)->min = std::min((*into)->min, other->min);
+    (*into)->max = std::max((*into)->max, other->max);
+  } else if (other) {
+    *into = other;
+  }
+}
+
 void merge_gpu(Gpu* into, const Gpu& g) {
+  into->temp_start_c = into->temp_start_c ? into->temp_start_c : g.temp_start_c;
   keep_more(&into->temp_max_c, g.temp_max_c);
   keep_more(&into->other_processes, g.other_processes);
   if (g.throttle) {
@@ -48,13 +59,10 @@ void merge_gpu(Gpu* into, const Gpu& g) {
     keep_more(&into->throttle->power, g.throttle->power);
     keep_more(&into->throttle->thermal, g.throttle->thermal);
     keep_more(&into->throttle->hardware, g.throttle->hardware);
+    keep_more(&into->throttle->setting, g.throttle->setting);
   }
-  if (into->sm_mhz && g.sm_mhz) {
-    into->sm_mhz->min = std::min(into->sm_mhz->min, g.sm_mhz->min);
-    into->sm_mhz->max = std::max(into->sm_mhz->max, g.sm_mhz->max);
-  } else if (g.sm_mhz) {
-    into->sm_mhz = g.sm_mhz;
-  }
+  widen(&into->sm_mhz, g.sm_mhz);
+  widen(&into->mem_mhz_seen, g.mem_mhz_seen);
 }
 
 void merge_run(Run* into, const Run& r) {

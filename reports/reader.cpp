@@ -91,8 +91,10 @@ Report checked(const JsonDocument& document) {
   if (document.value().is_object()) {  // the most helpful complaint first
     if (const auto schema = document.root().find("schema"); schema && schema->is_object()) {
       const auto version = schema->find("version");
-      if (version && version->value().is_string() && version->value() != "1.0") {
-        version->fail("this ember reads reports of version 1.0, this one is ", version->describe());
+      if (version && version->value().is_string() && version->value() != "1.0" &&
+          version->value() != kReportVersion) {
+        version->fail("this ember reads reports of versions 1.0 and ", kReportVersion,
+                      ", this one is ", version->describe());
       }
     }
   }

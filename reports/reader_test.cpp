@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 
+#include "engine/io/mmap_file.h"
 #include "kernels/base/error.h"
 #include "reports/testing/sample_report.h"
 #include "reports/writer.h"
@@ -46,6 +48,35 @@ TEST(Reader, AReportReadsAsItWasWritten) {
   EXPECT_EQ(linear->ceiling->ref, "gemm_bf16@cuda:0");
 }
 
+// Of 1.0 are the oldest ones that are kept.
+TEST(Reader, ReportsOfEarlierVersions) {
+  int64_t read = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(
+           std::string(EMBER_SOURCE_DIR) + "/reports/baselines")) {
+    const std::string path = entry.path().string();
+    if (entry.path().extension() != ".json" ||
+        read_text_file(path, kMaxReportBytes).find("\"ember.report\"") == std::string::npos) {
+      continue;
+    }
+    ++read;
+    Report r;
+    EXPECT_NO_THROW(r = read_report(path));
+    EXPECT_EQ(to_json(r)["schema"]["version"], kReportVersion);
+  }
+  EXPECT_GE(read, 5);
+  Json old = to_json(sample_report());
+  old["schema"]["version"] = "1.0";
+  for (const char* added : {"persistence", "power_default_w", "sm_mhz_requested", "sm_mhz_limit",
+                            "mem_mhz_seen", "temp_start_c"}) {
+    EXPECT_EQ(old["env"]["gpus"][0].erase(added), 1u) << added;
+  }
+  old["env"]["gpus"][0]["throttle"].erase("setting");
+  old["env"]["gpus"][0]["nvlink"].erase("bytes_per_s");
+  const Report r = parse_report(old.dump(), "r.json");
+  EXPECT_FALSE(r.env.gpus[0].sm_mhz_limit.has_value());
+  EXPECT_EQ(r.env.gpus[1].sm_mhz_limit, 1980);
+}
+
 TEST(Reader, NamesTheFieldThatIsWrong) {
   expect_says(refusal_of("/cases/0/samples/1/values/2", "fast"), "cases[0].samples[1].values[2]");
   expect_says(refusal_of("/cases/0/samples/1/values/2", "fast"), "expected number");
@@ -56,7 +87,7 @@ TEST(Reader, NamesTheFieldThatIsWrong) {
   expect_says(refusal_of("/cases/0/unit", "J"), "The unit follows from the metric");
   expect_says(refusal_of("/cases/0/status", "skipped"), "cases[0].reason");
   expect_says(refusal_of("/cases/0/ceiling/share", 1.2), "cases[0].ceiling.share");
-  expect_says(refusal_of("/schema/version", "2.0"), "reads reports of version 1.0");
+  expect_says(refusal_of("/schema/version", "2.0"), "reads reports of versions 1.0 and 1.1");
   expect_says(refusal_of("/cases/0/excluded/warmup", -1), "cases[0].excluded.warmup");
   expect_says(refusal_of("/cases/0/excluded/warmup", 1.5), "integer");
 }

@@ -16,6 +16,9 @@ namespace ember::report {
 
 using Json = nlohmann::ordered_json;
 
+// Of what is written. Also read is 1.0, which has fewer of the fields that may be absent.
+inline constexpr const char* kReportVersion = "1.1";
+
 enum class Status { kOk, kNoisy, kSkipped, kFailed };
 enum class Kind { kKernel, kP2p, kE2e, kPhase, kGolden, kCheck };
 // The metric decides the unit, and which direction is better.
@@ -63,6 +66,7 @@ struct Host {
   std::optional<std::string> hash, os, kernel, governor;
   std::string cpu, isa;
   int64_t cores = 0, threads = 0, mem_bytes = 0;
+  std::optional<int64_t> numa_nodes;
   std::optional<bool> container;
   std::optional<double> load_1m;
 };
@@ -76,22 +80,24 @@ struct GpuClock {
   double min = 0, median = 0, max = 0;  // MHz
 };
 struct GpuThrottle {
-  std::optional<double> power, thermal, hardware;  // share of samples, 0 to 1
+  std::optional<double> power, thermal, hardware, setting;  // share of samples, 0 to 1
 };
 struct GpuPcie {
   int64_t gen = 0, gen_max = 0, width = 0;
 };
 struct GpuNvlink {
   int64_t links = 0, gen = 0;
+  std::optional<double> bytes_per_s;  // of all links, each way
 };
 
 struct Gpu {
   int64_t index = 0, sms = 0, mem_bytes = 0, l2_bytes = 0;
   std::string name, cc, clock_policy = "unknown";  // locked, app, free, unknown
   std::optional<std::string> uuid_hash;
-  std::optional<bool> ecc, mig;
-  std::optional<double> power_limit_w, mem_mhz, temp_max_c;
-  std::optional<GpuClock> sm_mhz;
+  std::optional<bool> ecc, mig, persistence;
+  std::optional<double> power_limit_w, power_default_w, mem_mhz, temp_start_c, temp_max_c;
+  std::optional<double> sm_mhz_requested, sm_mhz_limit;  // application clock; the card's most
+  std::optional<GpuClock> sm_mhz, mem_mhz_seen;
   std::optional<GpuThrottle> throttle;
   std::optional<int64_t> other_processes;
   std::optional<GpuPcie> pcie;

@@ -36,8 +36,13 @@ Json host_json(const Host& h) {
           {"os", or_null(h.os)},
           {"kernel", or_null(h.kernel)},
           {"governor", or_null(h.governor)},
+          {"numa_nodes", or_null(h.numa_nodes)},
           {"container", or_null(h.container)},
           {"load_1m", or_null(h.load_1m)}};
+}
+
+Json clock_json(const std::optional<GpuClock>& c) {
+  return c ? Json{{"min", c->min}, {"median", c->median}, {"max", c->max}} : Json(nullptr);
 }
 
 Json gpu_json(const Gpu& g) {
@@ -50,28 +55,34 @@ Json gpu_json(const Gpu& g) {
             {"l2_bytes", g.l2_bytes},
             {"ecc", or_null(g.ecc)},
             {"mig", or_null(g.mig)},
+            {"persistence", or_null(g.persistence)},
             {"power_limit_w", or_null(g.power_limit_w)},
+            {"power_default_w", or_null(g.power_default_w)},
             {"clock_policy", g.clock_policy},
-            {"sm_mhz", nullptr},
+            {"sm_mhz", clock_json(g.sm_mhz)},
+            {"sm_mhz_requested", or_null(g.sm_mhz_requested)},
+            {"sm_mhz_limit", or_null(g.sm_mhz_limit)},
             {"mem_mhz", or_null(g.mem_mhz)},
+            {"mem_mhz_seen", clock_json(g.mem_mhz_seen)},
+            {"temp_start_c", or_null(g.temp_start_c)},
             {"temp_max_c", or_null(g.temp_max_c)},
             {"throttle", nullptr},
             {"other_processes", or_null(g.other_processes)},
             {"pcie", nullptr},
             {"nvlink", nullptr}};
-  if (g.sm_mhz) {
-    j["sm_mhz"] = {{"min", g.sm_mhz->min}, {"median", g.sm_mhz->median}, {"max", g.sm_mhz->max}};
-  }
   if (g.throttle) {
     j["throttle"] = {{"power", or_null(g.throttle->power)},
                      {"thermal", or_null(g.throttle->thermal)},
-                     {"hardware", or_null(g.throttle->hardware)}};
+                     {"hardware", or_null(g.throttle->hardware)},
+                     {"setting", or_null(g.throttle->setting)}};
   }
   if (g.pcie) {
     j["pcie"] = {{"gen", g.pcie->gen}, {"gen_max", g.pcie->gen_max}, {"width", g.pcie->width}};
   }
   if (g.nvlink) {
-    j["nvlink"] = {{"links", g.nvlink->links}, {"gen", g.nvlink->gen}};
+    j["nvlink"] = {{"links", g.nvlink->links},
+                   {"gen", g.nvlink->gen},
+                   {"bytes_per_s", or_null(g.nvlink->bytes_per_s)}};
   }
   return j;
 }
@@ -209,7 +220,7 @@ Json case_json(const Case& c) {
 
 Json build(const Report& r) {
   const Subject& s = r.subject;
-  Json j = {{"schema", {{"name", "ember.report"}, {"version", "1.0"}}},
+  Json j = {{"schema", {{"name", "ember.report"}, {"version", kReportVersion}}},
             {"run",
              {{"id", r.run.id},
               {"started", r.run.started},

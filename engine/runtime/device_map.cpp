@@ -82,6 +82,16 @@ DeviceMap DeviceMap::explicit_split(int64_t layers, const std::vector<DeviceId>&
   return from_counts(devices, split);
 }
 
+std::vector<DeviceId> DeviceMap::devices() const {
+  std::vector<DeviceId> all;
+  for (const StageMap& s : stages) {
+    if (std::find(all.begin(), all.end(), s.device) == all.end()) {
+      all.push_back(s.device);
+    }
+  }
+  return all;
+}
+
 std::string DeviceMap::str() const {
   std::ostringstream out;
   for (size_t s = 0; s < stages.size(); ++s) {

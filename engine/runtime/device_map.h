@@ -39,6 +39,8 @@ struct DeviceMap {
   static DeviceMap explicit_split(int64_t layers, const std::vector<DeviceId>& devices,
                                   const std::vector<int64_t>& split);
 
+  // Each device once, in the order of its first stage.
+  std::vector<DeviceId> devices() const;
   // "stage 0: cpu, layers 0-13, embedding; stage 1: …"
   std::string str() const;
 };

@@ -47,6 +47,15 @@ std::string short_bus_id(std::string id) {
   return id;
 }
 
+std::string bus_id_of(DeviceId device) {
+  for (const CudaDeviceInfo& d : cuda_devices()) {
+    if (device.kind == DeviceKind::kCuda && d.index == device.index) {
+      return d.pci_bus_id;
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 struct GpuHealth::Library {
@@ -67,8 +76,8 @@ struct GpuHealth::Library {
     return reinterpret_cast<F>(dlsym(dl, name));
   }
 
-  bool open(DeviceId device) {
-    dl = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
+  bool open(const std::string& library, const std::string& bus_id) {
+    dl = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (dl == nullptr) {
       return false;
     }
@@ -77,12 +86,7 @@ struct GpuHealth::Library {
     if (init == nullptr || by_bus == nullptr || init() != kOk) {
       return false;
     }
-    for (const CudaDeviceInfo& d : cuda_devices()) {
-      if (d.index == device.index) {
-        return by_bus(d.pci_bus_id.c_str(), &gpu) == kOk;
-      }
-    }
-    return false;
+    return by_bus(bus_id.c_str(), &gpu) == kOk;
   }
 
   // value = f(gpu, …, &value), absent when the library or the GPU does not know it.
@@ -104,9 +108,15 @@ struct GpuHealth::Library {
   }
 };
 
-GpuHealth::GpuHealth(DeviceId device) : nvml_(std::make_unique<Library>()) {
-  if (device.kind != DeviceKind::kCuda || !nvml_->open(device)) {
-    nvml_.reset();
+GpuHealth::GpuHealth(DeviceId device)
+    : GpuHealth(device.kind == DeviceKind::kCuda ? "libnvidia-ml.so.1" : "", bus_id_of(device)) {}
+
+GpuHealth::GpuHealth(const std::string& library, const std::string& bus_id) {
+  if (!library.empty() && !bus_id.empty()) {
+    nvml_ = std::make_unique<Library>();
+    if (!nvml_->open(library, bus_id)) {
+      nvml_.reset();
+    }
   }
 }
 
@@ -146,6 +156,8 @@ GpuFacts GpuHealth::facts() const {
   n.get<unsigned>(&f.pcie_generation_max, "nvmlDeviceGetMaxPcieLinkGeneration");
   n.get<unsigned>(&f.pcie_width, "nvmlDeviceGetCurrPcieLinkWidth");
   n.get<unsigned>(&f.sm_mhz_max, "nvmlDeviceGetMaxClockInfo", kClockSm);
+  n.get<unsigned>(&f.sm_mhz_app, "nvmlDeviceGetApplicationsClock", kClockSm);
+  n.get<unsigned>(&f.sm_mhz_app_default, "nvmlDeviceGetDefaultApplicationsClock", kClockSm);
   unsigned processes = 0;
   const auto running =
       n.find<int (*)(Handle, unsigned*, void*)>("nvmlDeviceGetComputeRunningProcesses_v3");

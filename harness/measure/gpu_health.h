@@ -15,6 +15,7 @@ namespace ember {
 
 // Reasons why clocks are below what was asked for, as NVML numbers them.
 struct Throttle {
+  static constexpr uint64_t kSetting = 0x2;   // clocks that an administrator or a user asked for
   static constexpr uint64_t kPowerCap = 0x4;  // the power limit: usual under heavy arithmetic
   static constexpr uint64_t kHardware = 0x8;  // slowdown by hardware: heat, brake, or supply
   static constexpr uint64_t kThermal = 0x20 | 0x40;
@@ -32,6 +33,9 @@ struct GpuFacts {
   std::optional<bool> ecc, mig, persistence;
   std::optional<int> pcie_generation, pcie_generation_max, pcie_width;
   std::optional<int> sm_mhz_max;
+  // Application clocks of the SMs: what was asked for, and the card's own. NVML has no word on
+  // clocks locked by nvidia-smi -lgc.
+  std::optional<int> sm_mhz_app, sm_mhz_app_default;
   std::optional<int> other_processes;  // compute processes on the GPU besides this one
   std::string driver;                  // "580.82.07", empty when unknown
 };
@@ -47,6 +51,8 @@ struct NvLink {
 class GpuHealth {
  public:
   explicit GpuHealth(DeviceId device);  // never throws: without NVML it only knows nothing
+  // By another library, of the GPU on that bus.
+  GpuHealth(const std::string& library, const std::string& bus_id);
   ~GpuHealth();
   GpuHealth(const GpuHealth&) = delete;
   GpuHealth& operator=(const GpuHealth&) = delete;

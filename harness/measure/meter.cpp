@@ -7,6 +7,7 @@
 
 #include "engine/core/clock.h"
 #include "harness/measure/bandwidth.h"
+#include "harness/measure/gpu_log.h"
 #include "harness/measure/spin_gate.h"
 #include "kernels/base/cuda_graph.h"
 #include "kernels/base/error.h"
@@ -235,6 +236,7 @@ Measurement Meter::measure(const Work& work, const MeasureOptions& options) {
   while (true) {
     const double seconds = timer->sample();
     const GpuState state = health_.state();
+    gpu_log().add(device_, state);
     if (seconds < 0) {
       ++m.gate_timeouts;
     } else if (state.throttle.value_or(0) & Throttle::kTainting) {

@@ -9,10 +9,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <tuple>
 
 #include "kernels/base/cuda_scratch.cuh"
 #include "kernels/common/launch.cuh"
+#include "kernels/linear/blas_info.h"
 #include "kernels/linear/linear_plan.h"
 
 namespace ember::k {
@@ -149,6 +151,18 @@ bool linear_library_cuda(const LinearParams& p, Stream stream) {
                               p.y.data, plan.y, p.y.data, plan.y, &plan.algo, workspace,
                               static_cast<size_t>(kWorkspaceBytes), cuda::raw(stream)));
   return true;
+}
+
+std::string cuda_blas_version() {
+  std::string text;
+  for (const libraryPropertyType part : {MAJOR_VERSION, MINOR_VERSION, PATCH_LEVEL}) {
+    int number = 0;
+    if (cublasLtGetProperty(part, &number) != CUBLAS_STATUS_SUCCESS) {
+      return "";
+    }
+    text += (text.empty() ? "" : ".") + std::to_string(number);
+  }
+  return text;
 }
 
 }  // namespace ember::k

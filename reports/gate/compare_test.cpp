@@ -168,7 +168,25 @@ TEST(Compare, RefusesWhatIsNotComparable) {
   EXPECT_TRUE(refuses(gpu([](Gpu* g) { g->name = "Other GPU"; }), "another gpu 1 name"));
   EXPECT_TRUE(refuses(gpu([](Gpu* g) { g->other_processes = 1; }), "shared"));
   EXPECT_TRUE(refuses(gpu([](Gpu* g) { g->throttle->thermal = 0.2; }), "heat"));
-  EXPECT_TRUE(refuses(gpu([](Gpu* g) { g->sm_mhz->min = 1200; }), "clock"));
+  EXPECT_TRUE(refuses(gpu([](Gpu* g) { g->throttle->hardware = 0.2; }), "brake"));
+  EXPECT_FALSE(refuses(gpu([](Gpu* g) { g->throttle->thermal = 0.04; }), "heat"));
+  // Usual under large products, whose clocks differ from other cases' in every run.
+  EXPECT_FALSE(refuses(gpu([](Gpu* g) { g->throttle->power = 0.9; }), "power"));
+  EXPECT_FALSE(refuses(gpu([](Gpu* g) { g->sm_mhz->min = 1200; }), "clock"));
+  EXPECT_TRUE(refuses(gpu([](Gpu* g) { g->clock_policy = "app"; }), "clock policy"));
+  const auto clocks = [](double one) {
+    return [one](Report* r) {
+      for (Samples& s : r->cases[1].samples) {
+        s.clock_mhz = s.process == 0 ? one : 1980;
+      }
+    };
+  };
+  Report moved = side(2, 1.05), steady = side(2, 1.05);
+  clocks(1800)(&moved);
+  clocks(1900)(&steady);
+  EXPECT_TRUE(refuses(compare(side(1), moved, {}), "clock changed by 9.1 % between processes of " +
+                                                       moved.cases[1].id + " (1800 to 1980 MHz)"));
+  EXPECT_FALSE(refuses(compare(side(1), steady, {}), "clock"));
   EXPECT_TRUE(refuses(gpu([](Gpu* g) { g->power_limit_w = 500; }), "power limit"));
   Policy policy;
   policy.allow_dirty = true;

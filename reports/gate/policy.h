@@ -29,7 +29,7 @@ struct Policy {
                                           {"phase", 0.02},  {"check", 0.02}, {"golden", 0.02},
                                           {"ttft", 0.03}};
   double max_throttled_share = 0.05;
-  double max_clock_spread = 0.05;  // (max - min) / median, where clocks are not locked
+  double max_clock_spread = 0.05;  // (max - min) / median of the clocks of a case's processes
   bool allow_dirty = false;
   std::map<std::string, std::string> rename;  // id in BASE to id in NEW
   std::vector<std::string> ignore;            // ids; a * at the end stands for any rest

@@ -58,6 +58,9 @@ void write_origin(std::ostream& out, const Report& r) {
   for (const auto& [key, value] : comparable_facts(r)) {
     row(key, value);
   }
+  for (const auto& [key, value] : run_facts(r)) {
+    row(key, value);
+  }
   for (const Ceiling& c : r.ceilings) {
     row("ceiling " + c.id, human(c.value, c.unit) + ", " + c.method);
   }

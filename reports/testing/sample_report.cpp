@@ -63,6 +63,7 @@ void add_card(Report* r) {
   r->env.host.os = "Debian 12";
   r->env.host.kernel = "6.1";
   r->env.host.governor = "performance";
+  r->env.host.numa_nodes = 2;
   r->env.host.container = true;
   r->env.host.load_1m = 0.2;
   r->env.cuda = Cuda{"550.54", "12.4", std::string("12.4.5")};
@@ -78,14 +79,20 @@ void add_card(Report* r) {
     g.uuid_hash = "c0ffee0" + std::to_string(i);
     g.ecc = true;
     g.mig = false;
+    g.persistence = true;
     g.power_limit_w = 700;
+    g.power_default_w = 700;
     g.mem_mhz = 2619;
+    g.mem_mhz_seen = GpuClock{2619, 2619, 2619};
+    g.temp_start_c = 35;
     g.temp_max_c = 55;
     g.sm_mhz = GpuClock{1965, 1980, 1980};
-    g.throttle = GpuThrottle{0.0, 0.0, 0.0};
+    g.sm_mhz_requested = 1980;
+    g.sm_mhz_limit = 1980;
+    g.throttle = GpuThrottle{0.0, 0.0, 0.0, 0.0};
     g.other_processes = 0;
     g.pcie = GpuPcie{5, 5, 16};
-    g.nvlink = GpuNvlink{18, 4};
+    g.nvlink = GpuNvlink{18, 4, 478e9};
     r->env.gpus.push_back(g);
   }
   r->model = Model{"random:qwen3-0.6b", "bf16", std::nullopt, std::nullopt, std::nullopt};

@@ -121,7 +121,6 @@ TEST(E2eBench, NoLogitsReachTheHost) {
   const TensorView logits = one->prefill(*session, prompt_ids(9, one->config().shape.V).data(), 9);
   const float* row = logits.as<float>();
   EXPECT_EQ(r.ids.at(0), std::max_element(row, row + logits.numel()) - row);
-  EXPECT_EQ(sizes.back(), one->config().shape.V);
 }
 
 TEST(E2eBench, ARefusalHasNoRates) {

@@ -9,6 +9,7 @@
 
 #include "engine/core/clock.h"
 #include "harness/environment.h"
+#include "harness/measure/gpu_log.h"
 #include "harness/step_cost.h"
 #include "reports/stats.h"
 #include "suites/bench/scenario.h"
@@ -29,6 +30,7 @@ struct Measured {
   bool same = true;  // the ids of all repetitions
   std::vector<UnreadSteps> unread;
   std::vector<report::Stage> prefill_stages, decode_stages;
+  std::optional<double> clock_mhz;
 
   template <class F>
   std::vector<double> each(const F& value) const {
@@ -133,6 +135,7 @@ class E2e {
 
   Measured measure(const Scenario::Size& size) {
     Scenario scenario(runtime_, size);
+    GpuWatch gpus(runtime_.device_map().devices());
     Measured m;
     Repetition before = scenario.run();
     while (static_cast<int>(m.kept.size()) < options_.repetitions) {
@@ -145,13 +148,16 @@ class E2e {
         continue;
       }
       m.kept.push_back(std::move(r));
+      gpus.read();
     }
     for (int i = 0; i < options_.repetitions; ++i) {
       const std::optional<UnreadSteps> u = scenario.run_unread();
       if (u) {
         m.unread.push_back(*u);
       }
+      gpus.read();
     }
+    m.clock_mhz = gpus.clock_mhz();
     if (timer_ != nullptr) {
       measure_stages(scenario, size, &m);
     }
@@ -185,15 +191,15 @@ class E2e {
     const auto tokens = static_cast<double>(size.batch * size.tokens);
     const auto prompt = static_cast<double>(size.prompt);
     if (name == "prefill") {
-      sample(c, m.each([](const Repetition& r) { return r.prefill; }), m.warmup);
+      sample(c, m, m.each([](const Repetition& r) { return r.prefill; }), m.warmup);
       add_prefill(size, m, c);
     } else if (name == "prefill_rate") {
-      sample(c, m.each([&](const Repetition& r) { return prompt / r.prefill; }), m.warmup);
+      sample(c, m, m.each([&](const Repetition& r) { return prompt / r.prefill; }), m.warmup);
     } else if (name == "decode") {
-      sample(c, m.steps(), m.warmup * size.tokens);
+      sample(c, m, m.steps(), m.warmup * size.tokens);
       add_decode(size, m, c);
     } else if (name == "throughput") {
-      sample(c, m.each([&](const Repetition& r) { return tokens / r.decode(); }), m.warmup);
+      sample(c, m, m.each([&](const Repetition& r) { return tokens / r.decode(); }), m.warmup);
     } else if (m.unread.empty()) {
       report::skip(*c, "the runtime has no streams of tokens");
     } else {
@@ -201,12 +207,12 @@ class E2e {
       for (const UnreadSteps& u : m.unread) {
         all.push_back(name == "decode_unread" ? u.step : u.given);
       }
-      sample(c, std::move(all), 0);
+      sample(c, m, std::move(all), 0);
     }
   }
 
-  void sample(report::Case* c, std::vector<double> values, int64_t warmup) {
-    c->samples.push_back({0, order_++, {}, std::move(values)});
+  void sample(report::Case* c, const Measured& m, std::vector<double> values, int64_t warmup) {
+    c->samples.push_back({0, order_++, m.clock_mhz, std::move(values)});
     c->excluded_warmup = warmup;
   }
 
@@ -236,13 +242,7 @@ class E2e {
 
   // Prompt passes keep all stages busy at once; a token visits one after another.
   int64_t device_count() const {
-    std::vector<DeviceId> seen;
-    for (const StageMap& s : runtime_.device_map().stages) {
-      if (std::find(seen.begin(), seen.end(), s.device) == seen.end()) {
-        seen.push_back(s.device);
-      }
-    }
-    return static_cast<int64_t>(seen.size());
+    return static_cast<int64_t>(runtime_.device_map().devices().size());
   }
 
   IRuntime& runtime_;

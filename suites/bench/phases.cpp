@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "harness/environment.h"
+#include "harness/measure/gpu_log.h"
 #include "harness/step_cost.h"
 #include "reports/stats.h"
 #include "suites/bench/scenario.h"
@@ -19,6 +21,7 @@ struct Pass {
   report::Params params;      // of its cases, without op
   std::vector<double> steps;  // seconds of the pass as users run it
   std::vector<OpTimes> ops;   // of each repetition
+  std::optional<double> clock_mhz;
 };
 
 class Phases {
@@ -37,14 +40,18 @@ class Phases {
     const int64_t steps = options_.tokens;
     // The prompt's one token stands for the last of those cached.
     Scenario scenario(runtime_, {depth, 1, steps, 1});
-    Pass pass{"decode", params(depth, 1), {}, {}};
+    Pass pass{"decode", params(depth, 1), {}, {}, {}};
+    GpuWatch gpus(runtime_.device_map().devices());
     scenario.run();
     pass.steps = scenario.run().steps;
+    gpus.read();
     timer_.warm();
     scenario.run();
     timer_.start();
     scenario.run({}, [&] { pass.ops.push_back(timer_.take()); });
     timer_.stop();
+    gpus.read();
+    pass.clock_mhz = gpus.clock_mhz();
     // The first step's take has the prompt's pass in it.
     pass.ops.erase(pass.ops.begin());
     report_pass(pass);
@@ -52,10 +59,12 @@ class Phases {
 
   void prefill(int64_t depth, int64_t prompt) {
     Scenario scenario(runtime_, {depth, prompt, 0, 1});
-    Pass pass{"prefill", params(depth, prompt), {}, {}};
+    Pass pass{"prefill", params(depth, prompt), {}, {}, {}};
+    GpuWatch gpus(runtime_.device_map().devices());
     scenario.run();
     for (int i = 0; i < options_.repetitions; ++i) {
       pass.steps.push_back(scenario.run().prefill);
+      gpus.read();
     }
     timer_.warm();
     scenario.run();
@@ -63,8 +72,10 @@ class Phases {
     for (int i = 0; i < options_.repetitions; ++i) {
       scenario.run();
       pass.ops.push_back(timer_.take());
+      gpus.read();
     }
     timer_.stop();
+    pass.clock_mhz = gpus.clock_mhz();
     report_pass(pass);
   }
 
@@ -166,7 +177,7 @@ class Phases {
     }
     c.gate = op == "step";  // the others explain it
     c.stop = "count";
-    c.samples.push_back({0, order_++, {}, std::move(values)});
+    c.samples.push_back({0, order_++, pass.clock_mhz, std::move(values)});
     out_->cases.push_back(std::move(c));
     return &out_->cases.back();
   }
