@@ -68,6 +68,7 @@ LIBRARIES = [  # header pattern, where it may appear, in words
     (r"cblas|openblas", r"^kernels/", "kernels"),
     (r"nlohmann/", r"^(engine|golden|harness|reports|suites)/", "the layers above kernels"),
     (r"pcre2|utf8proc|unicode/", r"^engine/text/", "engine/text"),
+    (r"sqlite3", r"^reports/nsys/", "reports/nsys"),
     (r"editline|readline|histedit", r"^engine/cli/", "engine/cli"),
 ]
 

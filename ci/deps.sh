@@ -4,7 +4,7 @@
 # each is for). Names are those of Debian 12 and Ubuntu 24.04.
 #
 #   ci/deps.sh [--tests] [--fuzz] [--list]
-#     (none)    what building `ember` needs
+#     (none)    what building `ember` needs, and what it can do without where that cannot be had
 #     --tests   also what building and running the tests needs
 #     --fuzz    also clang with libFuzzer
 #     --list    print the names and stop
@@ -12,13 +12,14 @@
 set -euo pipefail
 
 build=(g++ make cmake nlohmann-json3-dev libcli11-dev libopenblas-dev libedit-dev)
+optional=(libsqlite3-dev)
 tests=(git libgtest-dev python3 clang-format-14 python3-jsonschema python3-prometheus-client
   libbenchmark-tools python3-scipy python3-yaml)
 fuzz=(clang libclang-rt-dev)
 
 usage() { sed -n '3,11s/^# \{0,1\}//p' "$0"; }
 
-wanted=("${build[@]}")
+wanted=("${build[@]}" "${optional[@]}")
 list=0
 for argument in "$@"; do
   case "$argument" in
@@ -56,12 +57,22 @@ if [ "${#missing[@]}" = 0 ]; then
   exit 0
 fi
 
+# What cannot be installed ends the script, unless all of it is optional.
+give_up() {
+  local package
+  for package in "${missing[@]}"; do
+    case " ${optional[*]} " in *" $package "*) ;; *) exit 1 ;; esac
+  done
+  echo "deps: going on without: ${missing[*]}" >&2
+  exit 0
+}
+
 as_root=()
 if [ "$(id -u)" != 0 ]; then
   if ! command -v sudo >/dev/null; then
     echo "deps: missing: ${missing[*]}" >&2
     echo "deps: neither root nor sudo; run as root: apt-get install -y ${missing[*]}" >&2
-    exit 1
+    give_up
   fi
   as_root=(sudo)
 fi
@@ -71,5 +82,5 @@ apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock
 "${apt[@]}" update || echo "deps: apt-get update failed; trying with the lists at hand" >&2
 if ! "${apt[@]}" install -y --no-install-recommends "${missing[@]}"; then
   echo "deps: could not install: ${missing[*]}" >&2
-  exit 1
+  give_up
 fi

@@ -125,6 +125,9 @@ void print_head(std::ostream& out, const Report& r) {
       out << key << ": " << value << "\n";
     }
   }
+  if (r.env.profiler_attached) {
+    out << "a profiler was attached: for shares, not for comparison\n";
+  }
   if (r.model) {
     out << "model " << printable(r.model->name) << ", " << printable(r.model->dtype) << "\n";
   }

@@ -10,6 +10,7 @@
 #include <memory>
 #include <sstream>
 
+#include "engine/core/log.h"
 #include "engine/io/json.h"
 #include "kernels/base/error.h"
 #include "reports/export/export.h"
@@ -19,6 +20,8 @@
 #include "reports/history.h"
 #include "reports/html/page.h"
 #include "reports/merge.h"
+#include "reports/nsys/attribution.h"
+#include "reports/nsys/output.h"
 #include "reports/reader.h"
 #include "reports/writer.h"
 
@@ -32,6 +35,8 @@ struct Options {
   std::string junit, summary, history, base, fresh, form, policy, json, output, filter;
   std::string a, b, dir;
   std::vector<std::string> command;
+  std::optional<std::string> domain;
+  std::vector<std::string> payload;
   double limit_s = 600;
   uint64_t seed = 1;
   bool advisory = false, every = false, noise = false;
@@ -212,6 +217,30 @@ int history(const Options& o) {
   return 0;
 }
 
+int import_profile(const Options& o) {
+  report::nsys::Trace trace = report::nsys::read_trace(o.files[0], {o.domain, o.payload});
+  const report::nsys::Attribution a = report::nsys::attribute(&trace);
+  for (const std::string& note : trace.notes) {
+    notice(note);
+  }
+  if (a.launches_missing > 0) {
+    notice(a.launches_missing, " of ", trace.kernels.size(),
+           " kernels: their launch was not recorded, so that their range is not known");
+  }
+  report::nsys::print(o.output == "-" ? std::cerr : std::cout, trace, a);
+  if (!o.output.empty()) {
+    std::vector<std::string> command = {"ember", "report", "import", o.files[0]};
+    if (o.domain) {
+      command.insert(command.end(), {"--domain", *o.domain});
+    }
+    for (const std::string& name : o.payload) {
+      command.insert(command.end(), {"--payload", name});
+    }
+    put(o.output, report::dump_report(report::to_json(report::nsys::to_report(trace, a, command))));
+  }
+  return 0;
+}
+
 using Action = int (*)(const Options&);
 
 void add_reading(CLI::App& app, Options* o, std::vector<std::pair<CLI::App*, Action>>* actions) {
@@ -236,6 +265,17 @@ void add_reading(CLI::App& app, Options* o, std::vector<std::pair<CLI::App*, Act
   sub->add_option("--format", o->form, about)->required()->check(CLI::IsMember(names));
   sub->add_option("-o,--output", o->output, "where to, - (the default) for stdout");
   actions->emplace_back(sub, export_report);
+  sub = app.add_subcommand("import",
+                           "times of kernels by NVTX range, from an export of Nsight Systems");
+  sub->add_option("FILE", o->files, "what `nsys export --type sqlite` wrote")
+      ->required()
+      ->expected(1);
+  sub->add_option("-o,--output", o->output,
+                  "also write them as a report, - for stdout; the gate does not compare it");
+  sub->add_option("--domain", o->domain,
+                  "NVTX domain of the ranges, '' for the one without a name (default: ember)");
+  sub->add_option("--payload", o->payload, "tell ranges of this name apart by their payload");
+  actions->emplace_back(sub, import_profile);
   sub = app.add_subcommand("html", "write a report as one page that needs nothing else");
   sub->add_option("FILE", o->files, "report")->required()->expected(1);
   sub->add_option("--base", o->base, "report to judge it by, as compare does");
