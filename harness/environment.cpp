@@ -13,6 +13,7 @@
 #include <random>
 #include <sstream>
 
+#include "engine/backend/slow_link.h"
 #include "engine/core/cpu_info.h"
 #include "engine/core/log.h"
 #include "engine/core/version.h"
@@ -20,6 +21,7 @@
 #include "golden/fixture/sha256.h"
 #include "harness/host_state.h"
 #include "harness/measure/planted_delay.h"
+#include "kernels/base/env.h"
 #include "kernels/base/error.h"
 #include "kernels/linear/blas_info.h"
 #include "reports/stats.h"
@@ -221,6 +223,11 @@ report::Report start_report(const std::vector<std::string>& command,
   if (!planted.empty()) {
     warning(planted, " makes kernels slower: a report for testing the gate alone");
     r.run.command.insert(r.run.command.begin(), planted);
+  }
+  if (const auto link = slow_link()) {
+    warning("EMBER_LINK makes hops between stages slower: a report for seeing what that does");
+    r.run.command.insert(r.run.command.begin(), "EMBER_LINK=" + *env_text(EnvVar::kLink));
+    r.env.slow_link = link->str();
   }
   const Version v = version();
   r.subject.version = v.number;

@@ -139,6 +139,7 @@ Environment read_env(const json& j) {
     e.gpus.push_back(read_gpu(g));
   }
   read(j, "profiler_attached", &e.profiler_attached);
+  read(j, "slow_link", &e.slow_link);
   return e;
 }
 

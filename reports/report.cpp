@@ -166,6 +166,9 @@ std::map<std::string, std::string> comparable_facts(const Report& r) {
     facts["model weights"] = r.model->weights_sha256.value_or("unknown");
   }
   facts["build type"] = r.subject.build_type;
+  if (r.env.slow_link) {
+    facts["link between stages"] = *r.env.slow_link + " (EMBER_LINK)";
+  }
   return facts;
 }
 

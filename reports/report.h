@@ -109,6 +109,7 @@ struct Environment {
   std::optional<Cuda> cuda;
   std::vector<Gpu> gpus;
   bool profiler_attached = false;
+  std::optional<std::string> slow_link;  // planted between stages: "0.5 GB/s, 20 us"
 };
 
 struct Model {

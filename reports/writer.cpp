@@ -98,6 +98,9 @@ Json env_json(const Environment& e) {
     j["gpus"].push_back(gpu_json(g));
   }
   j["profiler_attached"] = e.profiler_attached;
+  if (e.slow_link) {
+    j["slow_link"] = *e.slow_link;
+  }
   return j;
 }
 

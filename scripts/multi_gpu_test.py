@@ -27,7 +27,7 @@ with open(os.environ["FAKE_LOG"], "a") as f:
 if a == ["--version"]:
     print("ember 1 (0123456789abcdef0123456789abcdef01234567)")
 elif a == ["--list-presets"]:
-    print(json.dumps([{"name": "big", "layers": 40}]))
+    print(json.dumps([{"name": "big", "layers": 40, "hidden": 5120}]))
 elif a[0] == "devices":
     print(json.dumps({"cuda": [{"id": str(i)} for i in range(int(os.environ["FAKE_GPUS"]))]}))
 elif a[:2] == ["report", "validate"]:
@@ -38,25 +38,45 @@ elif a[:2] == ["bench", "p2p"]:
         for d in devices:
             if "pair" in wrong and (s, d) == ("1", "0"):
                 continue
-            cases.append({"id": "p2p/copy/%s%s" % (s, d), "kind": "p2p", "unit": "B/s", "status": "ok",
-                          "reason": None, "verified": not ("bytes" in wrong and s != d),
-                          "ceiling": {"share": 0.8}, "summary": {"median": 1e11},
+            bad = "bytes" in wrong and s != d
+            cases.append({"id": "p2p/copy/%s%s" % (s, d), "kind": "p2p", "unit": "B/s",
+                          "status": "failed" if bad else "ok", "reason": "bytes" if bad else None,
+                          "verified": not bad, "ceiling": {"share": 0.8}, "summary": {"median": 1e11},
                           "params": {"bytes": 1024, "src": "cuda:" + s, "dst": "cuda:" + d,
-                                     "path": "peer"}})
+                                     "path": "peer", "engine": "ce", "direction": "one"}})
+            for path in ("peer", "staged"):
+                if "hop" in wrong and (s, path) == ("1", "staged"):
+                    continue
+                cases.append({"id": "p2p/hop/%s%s%s" % (path, s, d), "kind": "p2p", "unit": "s",
+                              "status": "ok", "reason": None, "verified": True, "ceiling": None,
+                              "summary": {"median": 2e-5},
+                              "params": {"bytes": 512 * 4 * int(option("--hidden")), "tokens": 512,
+                                         "src": "cuda:" + s, "dst": "cuda:" + d, "path": path}})
     out("--json", {"cases": cases})
+    sys.exit(1 if "bytes" in wrong else 0)
 elif a[:2] == ["bench", "e2e"]:
     two = len(devices) > 1
-    rate = {"prefill": 20000.0, "decode": 100.0}
-    if two:
-        small = option("--chunk") == "512"
-        rate = {"prefill": 37000.0 if small else 35000.0, "decode": 98.0}
-        if "prefill" in wrong: rate["prefill"] = 35500.0
-        if "decode" in wrong: rate["decode"] = 96.0
-        if option("--hop") == "staged": rate = {"prefill": 30000.0, "decode": 90.0}
-    out("--json", {"cases": [{"id": "e2e/%s/x" % k, "kind": "e2e", "status": "ok",
-                              "summary": {"median": (int(option("-p")) if k == "prefill" else 1) / r},
-                              "work": {"tokens": int(option("-p")) if k == "prefill" else 1}}
-                             for k, r in rate.items()]})
+    decode = 98.0 if two else 100.0
+    if two and "decode" in wrong: decode = 96.0
+    if option("--hop") == "staged": decode = 90.0
+    def case(kind, name, rate, tokens, params):
+        stage = {"bubble_share": 0.07, "hop_s": None if kind == "prefill" or "hops" in wrong else 2e-5}
+        bad = "share" in wrong and kind == "decode" and len(devices) == 1
+        return {"id": "e2e/%s/%s" % (kind, name), "kind": "e2e", "params": params,
+                "status": "failed" if bad else "ok", "reason": "share" if bad else None,
+                "summary": {"median": tokens / rate}, "work": {"tokens": tokens},
+                "stages": [dict(stage, stage=i) for i in range(len(devices))]}
+    cases = [case("decode", "x", decode, 1, {})]
+    for chunk in option("--chunks").split(","):
+        rate = {"512": 37000.0, "1024": 35000.0}.get(chunk, 30000.0) if two else 20000.0
+        if two and "prefill" in wrong: rate -= 1500.0
+        if len(devices) == 8 and "loop" in wrong: rate = 36500.0
+        if option("--hop") == "staged": rate = 30000.0
+        cases.append(case("prefill", chunk, rate, int(option("-p")), {"chunk": int(chunk)}))
+    if "crash" in wrong:
+        print("crashed early", file=sys.stderr); sys.exit(1)
+    out("--json", {"cases": cases})
+    sys.exit(1 if any(c["status"] == "failed" for c in cases) else 0)
 elif a[0] == "golden":
     if "golden" in wrong and "odd" in option("-m"):
         print("FAIL"); sys.exit(1)
@@ -124,30 +144,51 @@ class MultiGpu(unittest.TestCase):
         return {row["name"]: row["status"] for row in self.result()["steps"]}
 
     def test_all_is_well(self):
-        self.run_it(0, "--chunk", "1024,512")
+        text = self.run_it(0, "--chunk", "1024,512")
         result = self.result()
         self.assertTrue(result["complete"])
         self.assertEqual((result["cards"], result["driver"], result["failed"]),
                          (["Card A", "Card B"], "1.2.3", 0))
         self.assertEqual(set(self.statuses().values()), {"passed"})
         speed = next(r for r in result["steps"] if r["name"] == "speed")["figures"]
-        self.assertEqual(speed["auto"]["of"], "e2e two, chunk 512")
-        self.assertAlmostEqual(speed["auto"]["prefill"], 1.85)
-        self.assertAlmostEqual(speed["staged"]["decode"], 0.9)
+        two = speed["e2e two"]
+        self.assertEqual((two["chunk"], two["chunk_one"]), ("512", "2048"))
+        self.assertAlmostEqual(two["prefill"], 1.85)
+        self.assertAlmostEqual(speed["e2e two staged"]["decode"], 0.9)
+        for part in ("bubbles of prefill 7.0 %, 7.0 %", "a hop of decode 20.0 us",
+                     "cuda:0>cuda:1 100.0 GB/s (80 % of nominal)", "hop of 512 cuda:1>cuda:0 staged"):
+            self.assertIn(part, text)
+        self.assertEqual(os.listdir(self.root / "out").count("logits-one-0.safetensors"), 0)
+        log = (self.root / "log").read_text().split("\n")
+        self.assertTrue(any("--devices 0,1,0,1 " in line and "--split 10,10,10,10" in line for line in log))
+        # One load a model and list of devices: the first list's logits serve every comparison.
+        one = [line for line in log if re.search(r"^logits -m random:big .*--devices 0 ", line)]
+        self.assertEqual(len([line for line in one if "--mem-limit" not in line]), 1)
 
     def test_everything_that_is_wrong_fails_its_step(self):
         faults = {"pair": "p2p", "golden": "golden odd (bf16|fp16)", "logits": "logits .*",
                   "tokens": "tokens", "prefill": "speed", "limit": "memory limit",
                   "notice": "no peer", "memcheck": "memcheck staged", "bytes": "p2p",
-                  "decode": "speed", "split": "auto split", "fallback": "no peer"}
+                  "decode": "speed", "split": "auto split", "fallback": "no peer",
+                  "hop": "p2p", "share": "e2e one", "hops": "e2e t.*"}
         names = list(faults)
-        for some in (names[:8], names[8:]):  # each step meets one fault at most
+        for some in (names[:8], names[8:12], names[12:14], names[14:]):  # one at most meets a step
             with self.subTest(some):
                 self.run_it(1, wrong=",".join(some))
                 wanted = "|".join(faults[f] for f in some)
                 for name, status in self.statuses().items():
                     failing = re.fullmatch(wanted, name) is not None
                     self.assertEqual(status, "failed" if failing else "passed", name)
+
+    def test_one_way_that_is_quick_is_enough(self):
+        text = self.run_it(0, "--steps", "e2e|speed", wrong="prefill,loop")
+        self.assertIn("e2e two, 8 stages: prefill x 1.825", text)
+        self.assertIn("e2e two: prefill x 1.775", text)
+
+    def test_figures_of_a_failed_step_are_kept(self):
+        self.run_it(1, "--steps", "e2e one|e2e two$|speed", wrong="share")
+        self.assertEqual(self.statuses(), {"e2e one": "failed", "e2e two": "passed", "speed": "passed"})
+        self.assertIn("crashed early", self.run_it(1, "--steps", "e2e one", wrong="crash"))
 
     def test_four_devices_and_no_more_stages_than_layers(self):
         self.run_it(0, "--devices", "0,1,2,3", "--steps", "logits|e2e all")
@@ -170,7 +211,9 @@ class MultiGpu(unittest.TestCase):
         self.assertFalse(self.result()["complete"])
         self.run_it(0, "--append", "--steps", "^p2p")
         self.assertEqual(list(self.statuses())[:2], ["p2p", "golden tiny bf16"])
-        self.assertIn("has chunk [512], this run has [64]", self.run_it(2, "--append", "--chunk", "64"))
+        self.run_it(0, "--append", "--steps", "^e2e one")
+        self.assertEqual(list(self.statuses())[:2], ["e2e one", "p2p"])
+        self.assertIn("this run has [64]", self.run_it(2, "--append", "--chunk", "64"))
         self.assertIn("has no figures", self.run_it(1, "--steps", "^speed"))
         for options in (("--devices", "0"), ("--devices", "0,x"), ("--steps", "nothing"),
                         ("--chunk", "0"), ("--build", str(self.root / "none"))):

@@ -91,9 +91,8 @@ class IBackend {
   // Copies between dense host memory and a view on the device; complete when they return.
   virtual void upload(const TensorView& to, const void* host) = 0;
   virtual void download(const TensorView& from, void* host) = 0;
-  // The hop between stages: `to` is on this device, `from` on the sender's; same shape and dtype.
-  // The default body lets the hop do it.
-  virtual void receive(const TensorView& to, const TensorView& from, Hop& hop);
+  // The end of a hop between stages: Hop::receive(), which the default body calls.
+  virtual void receive(const TensorView& to, Hop& hop);
   virtual void synchronize() = 0;
   // Where its work is enqueued, in order. On the CPU, {}: work is done when a call returns.
   virtual Stream queue() const { return {}; }

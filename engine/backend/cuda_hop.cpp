@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events order everything, so that one host thread can give all stages their work ahead of time:
 //
-//   sender's queue    ..stage c.. |ready            |read: stage c+1 may overwrite x
-//   out (sender)                   wait ready, copy |arrived (peer), or D2H by pieces |full
-//   in (receiver, staged only)                       wait full, H2D by pieces |empty … |arrived
-//   receiver's queue                                 wait arrived, slot -> x |free, ..stage c..
+//   sender's queue     ..stage c.. |x -> outgoing, once that is free |ready, ..stage c+1..
+//   out (sender)                    wait ready, copy |arrived (peer), or D2H by pieces |full; |left
+//   in (receiver, staged only)                        wait full, H2D by pieces |empty … |arrived
+//   receiver's queue                                   wait arrived, slot -> x |free, ..stage c..
 //
 // A slot of the ring is written again only after `free`, so the sender may be two chunks ahead.
+// Small messages go on the queues themselves, straight from x.
 #include "engine/backend/cuda_hop.h"
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "engine/backend/slow_link.h"
 #include "kernels/base/buffer.h"
 #include "kernels/base/cuda_memory.h"
 
@@ -27,85 +30,111 @@ constexpr int64_t kSmallBytes = int64_t{64} << 10;
 
 class CudaHop : public Hop {
  public:
-  CudaHop(IBackend& sender, IBackend& receiver, int64_t bytes)
-      : sender_(sender),
+  // `arrived` is recorded by streams of `arrives_on`.
+  CudaHop(IBackend& sender, IBackend& receiver, int64_t bytes, DeviceId arrives_on)
+      : Hop(bytes),
+        sender_(sender),
         receiver_(receiver),
-        bytes_(bytes),
+        link_(slow_link()),
         ready_(sender.device()),
+        left_(sender.device()),
         memory_(receiver.allocate(kHopRing * bytes)),
         out_(sender.device()) {
+    if (cuda_hop_bytes(bytes).sender > 0) {
+      outgoing_ = sender.allocate(cuda_hop_bytes(bytes).sender);
+    }
     for (int i = 0; i < kHopRing; ++i) {
+      arrived_.emplace_back(arrives_on);
       free_.emplace_back(receiver.device());
     }
   }
 
-  void move(const TensorView& to, const TensorView& from) override {
-    EMBER_CHECK(to.shape == from.shape && to.dtype == from.dtype && to.dense() && from.dense() &&
-                    from.bytes() <= bytes_,
-                "hop of ", bytes_, " bytes from ", from.shape.str(), " to ", to.shape.str());
-    const int64_t bytes = from.bytes();
-    std::byte* slot = static_cast<std::byte*>(memory_.get()) + turn_ * bytes_;
-    const Stream out = bytes <= kSmallBytes ? sender_.queue() : out_.get();
-    ready_.record(sender_.queue());
-    ready_.wait(out);
-    carry(slot, static_cast<const std::byte*>(from.data), bytes, out, free_[turn_]);
-    cuda::copy_async(to.data, slot, bytes, receiver_.queue());
-    free_[turn_].record(receiver_.queue());
-    turn_ = (turn_ + 1) % kHopRing;
-  }
-
  protected:
-  // Copies to the slot once it is free; the sender's queue then waits until `from` has been read,
-  // and the receiver's until the slot holds it.
-  virtual void carry(std::byte* slot, const std::byte* from, int64_t bytes, Stream out,
-                     const Event& free) = 0;
+  // Copies to the memory of the slot, once it is free; `arrived_` of the slot is recorded then.
+  virtual void carry(int slot, const std::byte* from, int64_t bytes, Stream out) = 0;
+
+  std::byte* slot_memory(int slot) const {
+    return static_cast<std::byte*>(memory_.get()) + slot * bytes();
+  }
+  // For destructors: copies of messages that nobody has received are over then.
+  void finish() noexcept {
+    for (IBackend* side : {&sender_, &receiver_}) {
+      try {
+        side->synchronize();
+      } catch (const Error&) {
+        // The device has failed, and the work that failed has reported it.
+      }
+    }
+  }
 
   IBackend& sender_;
   IBackend& receiver_;
+  std::deque<Event> arrived_, free_;  // one a slot
 
  private:
-  int64_t bytes_;  // of a slot
-  int turn_ = 0;
-  Event ready_;
-  std::deque<Event> free_;
-  Memory memory_;
+  void put(int slot, const TensorView& from) override {
+    const int64_t bytes = from.bytes();
+    const Stream queue = sender_.queue();
+    if (bytes <= kSmallBytes) {
+      delay(bytes, queue);
+      carry(slot, static_cast<const std::byte*>(from.data), bytes, queue);
+      return;
+    }
+    auto* outgoing = static_cast<std::byte*>(outgoing_.get());
+    left_.wait(queue);
+    cuda::copy_async(outgoing, from.data, bytes, queue);
+    ready_.record(queue);
+    ready_.wait(out_.get());
+    delay(bytes, out_.get());
+    carry(slot, outgoing, bytes, out_.get());
+    left_.record(out_.get());
+  }
+
+  void take(int slot, const TensorView& to) override {
+    arrived_[slot].wait(receiver_.queue());
+    cuda::copy_async(to.data, slot_memory(slot), to.bytes(), receiver_.queue());
+    free_[slot].record(receiver_.queue());
+  }
+
+  void delay(int64_t bytes, Stream stream) const {
+    if (link_) {
+      spin_for(link_->seconds(bytes), sender_.device(), stream);
+    }
+  }
+
+  std::optional<SlowLink> link_;
+  Event ready_, left_;
+  Memory memory_, outgoing_;
   OwnedStream out_;  // its end waits for the copies, so it goes before what they use
 };
 
 class PeerHop : public CudaHop {
  public:
   PeerHop(IBackend& sender, IBackend& receiver, int64_t bytes)
-      : CudaHop(sender, receiver, bytes), arrived_(sender.device()) {}
+      : CudaHop(sender, receiver, bytes, sender.device()) {}
+  ~PeerHop() override { finish(); }
 
   std::string str() const override {
     return sender_.device() == receiver_.device() ? "copies on one device" : "peer copies";
   }
 
  protected:
-  void carry(std::byte* slot, const std::byte* from, int64_t bytes, Stream out,
-             const Event& free) override {
-    free.wait(out);
+  void carry(int slot, const std::byte* from, int64_t bytes, Stream out) override {
+    free_[slot].wait(out);
     if (sender_.device() == receiver_.device()) {
-      cuda::copy_async(slot, from, bytes, out);
+      cuda::copy_async(slot_memory(slot), from, bytes, out);
     } else {
-      cuda::copy_peer_async(slot, receiver_.device().index, from, sender_.device().index, bytes,
-                            out);
+      cuda::copy_peer_async(slot_memory(slot), receiver_.device().index, from,
+                            sender_.device().index, bytes, out);
     }
-    arrived_.record(out);
-    arrived_.wait(sender_.queue());
-    arrived_.wait(receiver_.queue());
+    arrived_[slot].record(out);
   }
-
- private:
-  Event arrived_;
 };
 
 class StagedHop : public CudaHop {
  public:
   StagedHop(IBackend& sender, IBackend& receiver, int64_t bytes)
-      : CudaHop(sender, receiver, bytes),
-        read_(sender.device()),
-        arrived_(receiver.device()),
+      : CudaHop(sender, receiver, bytes, receiver.device()),
         pinned_(Buffer::pinned(kPieces * kPieceBytes, Buffer::Fill::kNone, "staged hop")),
         in_(receiver.device()) {
     for (int i = 0; i < kPieces; ++i) {
@@ -113,23 +142,14 @@ class StagedHop : public CudaHop {
       empty_.emplace_back(receiver.device());
     }
   }
-
-  ~StagedHop() override {
-    // Small copies run on the queues of the stages. The receiver's ends every move.
-    try {
-      receiver_.synchronize();
-    } catch (const Error&) {
-      // The device has failed, and the work that failed has reported it.
-    }
-  }
+  ~StagedHop() override { finish(); }
 
   std::string str() const override { return "pinned host memory"; }
 
  protected:
-  void carry(std::byte* slot, const std::byte* from, int64_t bytes, Stream out,
-             const Event& free) override {
+  void carry(int slot, const std::byte* from, int64_t bytes, Stream out) override {
     const Stream in = bytes <= kSmallBytes ? receiver_.queue() : in_.get();
-    free.wait(in);
+    free_[slot].wait(in);
     for (int64_t at = 0; at < bytes; at += kPieceBytes) {
       const int64_t n = std::min(kPieceBytes, bytes - at);
       std::byte* piece = pinned_.data() + piece_ * kPieceBytes;
@@ -137,19 +157,15 @@ class StagedHop : public CudaHop {
       cuda::copy_async(piece, from + at, n, out);
       full_[piece_].record(out);
       full_[piece_].wait(in);
-      cuda::copy_async(slot + at, piece, n, in);
+      cuda::copy_async(slot_memory(slot) + at, piece, n, in);
       empty_[piece_].record(in);
       piece_ = (piece_ + 1) % kPieces;
     }
-    read_.record(out);
-    read_.wait(sender_.queue());
-    arrived_.record(in);
-    arrived_.wait(receiver_.queue());
+    arrived_[slot].record(in);
   }
 
  private:
   int piece_ = 0;
-  Event read_, arrived_;
   std::deque<Event> full_, empty_;
   Buffer pinned_;
   OwnedStream in_;
@@ -163,6 +179,10 @@ std::unique_ptr<Hop> make_cuda_hop(IBackend& sender, IBackend& receiver, int64_t
     return std::make_unique<StagedHop>(sender, receiver, bytes);
   }
   return std::make_unique<PeerHop>(sender, receiver, bytes);
+}
+
+HopBytes cuda_hop_bytes(int64_t bytes) {
+  return {bytes > kSmallBytes ? bytes : 0, kHopRing * bytes};
 }
 
 std::string why_no_peer_copy(IBackend& from, IBackend& to) {

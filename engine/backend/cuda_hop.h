@@ -10,11 +10,11 @@
 
 namespace ember {
 
-inline constexpr int kHopRing = 2;  // buffers on the receiver
-
 // Between two CUDA backends, which may be of one device.
 std::unique_ptr<Hop> make_cuda_hop(IBackend& sender, IBackend& receiver, int64_t bytes,
                                    bool staged);
+// What it allocates on either side.
+HopBytes cuda_hop_bytes(int64_t bytes);
 
 // Empty when `from` can copy straight to `to`, tried with a copy of known bytes; else why not.
 // Between streams of one device there is always a way.

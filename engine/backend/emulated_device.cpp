@@ -65,12 +65,6 @@ class EmulatedDevice : public IBackend {
     may_copy();
     cpu_->download(near(from), host);
   }
-  // As between two devices: straight from one's memory to the other's.
-  void receive(const TensorView& to, const TensorView& from, Hop&) override {
-    EMBER_CHECK(to.shape == from.shape && to.dtype == from.dtype && from.dense(), "hop from ",
-                from.shape.str(), " to ", to.shape.str());
-    upload(to, near(from).data);
-  }
   void synchronize() override { may_copy(); }
 
   void embed(const k::EmbedParams& p) override {

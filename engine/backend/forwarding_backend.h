@@ -34,9 +34,7 @@ class ForwardingBackend : public IBackend {
   }
   void upload(const TensorView& to, const void* host) override { inner_->upload(to, host); }
   void download(const TensorView& from, void* host) override { inner_->download(from, host); }
-  void receive(const TensorView& to, const TensorView& from, Hop& hop) override {
-    inner_->receive(to, from, hop);
-  }
+  void receive(const TensorView& to, Hop& hop) override { inner_->receive(to, hop); }
   void synchronize() override { inner_->synchronize(); }
   Stream queue() const override { return inner_->queue(); }
   void embed(const k::EmbedParams& p) override { inner_->embed(p); }

@@ -50,6 +50,21 @@ TEST(GenerateCli, BareFormIsGenerate) {
   EXPECT_EQ(run_ember(rest).out, run_ember(named).out);
 }
 
+TEST(GenerateCli, ASlowLinkIsSaidAndABadOneRefused) {
+  const std::vector<std::string> args = {"-m", kOdd, "--devices", "cpu,cpu", "-n", "4", "-s", "1"};
+  ProcessOptions link;
+  link.environment = {"EMBER_LINK=0.5,100"};
+  const ProcessResult slow = run_ember(args, link);
+  EXPECT_EQ(slow.exit_code, 0);
+  EXPECT_EQ(slow.out, run_ember(args).out);
+  EXPECT_TRUE(contains(slow.err, "as over a link of 0.5 GB/s, 100 us")) << slow.err;
+  link.environment = {"EMBER_LINK=fast"};
+  const ProcessResult bad = run_ember(args, link);
+  EXPECT_EQ(bad.exit_code, 2);
+  EXPECT_EQ(bad.out, "");
+  EXPECT_TRUE(contains(bad.err, "EMBER_LINK: expected GB/s[,us]")) << bad.err;
+}
+
 TEST(GenerateCli, ProfileWindow) {
   for (const char* bad : {"", "8", "8:", ":8", "8:0", "-1:2", "1:-2", "a:b", "1:2:3", "1 :2",
                           "1:99999999999", "0x1:2"}) {

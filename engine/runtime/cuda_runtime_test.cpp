@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "engine/backend/forwarding_backend.h"
+#include "engine/core/clock.h"
 #include "engine/runtime/runtime.h"
 #include "kernels/common/cuda_testing.h"
 
@@ -195,6 +196,7 @@ TEST(CudaRuntime, StagesAreBitEqual) {
     spread.push_back({DeviceKind::kCuda, gpu.index});
   }
   spread.resize(std::min<size_t>(spread.size(), 4));
+  std::vector<DeviceId> looped = {spread.front(), spread.back(), spread.front(), spread.back()};
   const auto ids = prompt(330, tiny()->config().shape.V);
   for (int64_t chunk : {512, 128, 64, 7}) {
     RuntimeOptions one = options({kGpu});
@@ -202,7 +204,7 @@ TEST(CudaRuntime, StagesAreBitEqual) {
     one.logit_rows = 32;
     const Rows want = all_logits(tiny(), one, ids, 300);
     for (const auto& devices : {std::vector<DeviceId>{kGpu, kGpu},
-                                std::vector<DeviceId>{kGpu, kGpu, kGpu, kGpu}, spread}) {
+                                std::vector<DeviceId>{kGpu, kGpu, kGpu, kGpu}, spread, looped}) {
       for (HopPath hop : {HopPath::kAuto, HopPath::kPeer, HopPath::kStaged}) {
         RuntimeOptions o = one;
         o.devices = devices;
@@ -210,6 +212,36 @@ TEST(CudaRuntime, StagesAreBitEqual) {
         EXPECT_TRUE(all_logits(tiny(), o, ids, 300) == want)
             << devices.size() << " stages, chunk " << chunk << ", hop " << static_cast<int>(hop);
       }
+    }
+  }
+}
+
+// A hop over a planted link takes its time, on the device and not on the host, and no bit changes.
+TEST(CudaRuntime, StagesOverASlowLinkAreBitEqual) {
+  EMBER_NEEDS_CUDA();
+  constexpr double kLatency = 3e-3;
+  const auto ids = prompt(330, tiny()->config().shape.V);
+  RuntimeOptions o = options({kGpu, kGpu});
+  for (int64_t chunk : {128, 64, 7}) {
+    o.chunk = chunk;
+    for (HopPath hop : {HopPath::kAuto, HopPath::kStaged}) {
+      o.hop = hop;
+      const Rows want = all_logits(tiny(), o, ids, 300);
+      setenv("EMBER_LINK", "1,3000", 1);
+      const auto runtime = make_runtime(tiny(), o);
+      EXPECT_TRUE(all_logits(tiny(), o, ids, 300) == want) << chunk;
+      unsetenv("EMBER_LINK");
+      const auto session = runtime->new_session(400);
+      const auto passes = static_cast<double>((300 + chunk - 1) / chunk);
+      double given = 0;
+      PrefillOptions p;
+      const double start = now_seconds();
+      p.on_progress = [&](int64_t done, int64_t) {
+        given = done == 3 * chunk && chunk < 100 ? now_seconds() - start : given;
+      };
+      runtime->prefill(*session, ids.data(), 300, p);
+      EXPECT_GE(now_seconds() - start, passes * kLatency) << chunk;
+      EXPECT_LT(given, 2 * kLatency) << "the host waited for the link";
     }
   }
 }

@@ -38,9 +38,12 @@ StagePlan plan_stage(const DeviceMap& map, size_t index, const Model& model, con
   p.workspace = StageWorkspace::bytes(m, backend.activation_dtype(), tokens,
                                       std::max(r.logit_rows, r.batch), stage.first, stage.last);
   p.rope = RopeTable::bytes(m, r.context);
+  const int64_t rows = tokens * m.D * dtype_bytes(DType::kF32);
   if (index > 0) {
-    p.hop = hop_bytes(map.stages[index - 1].device, stage.device,
-                      tokens * m.D * dtype_bytes(DType::kF32));
+    p.hop += hop_bytes(map.stages[index - 1].device, stage.device, rows).receiver;
+  }
+  if (index + 1 < map.stages.size()) {
+    p.hop += hop_bytes(stage.device, map.stages[index + 1].device, rows).sender;
   }
   p.scratch = backend.stage_memory(m, model.config.dtype, r.batch);
   return p;

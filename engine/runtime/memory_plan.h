@@ -18,7 +18,7 @@ struct StagePlan {
   int64_t cache = 0;                // of `batch` sessions of `context` tokens
   int64_t workspace = 0;            // activations of one chunk, and the logits
   int64_t rope = 0;                 // tables of cos and sin
-  int64_t hop = 0;                  // buffers for what the stage before sends
+  int64_t hop = 0;                  // buffers for what stages send to each other
   std::vector<MemoryItem> scratch;  // what the backend takes by itself
 
   int64_t scratch_bytes() const;

@@ -54,15 +54,15 @@ TensorView PipelineRuntime::decode(const std::vector<Session*>& sessions,
     const TensorView x = s.work.x.rows(0, count);
     if (i > 0) {
       const ProfileRange hop(RangeKind::kHop, x.bytes());
-      s.backend->receive(x, stages_[i - 1].work.x.rows(0, count), *hops_[i - 1]);
+      hops_[i - 1]->send(stages_[i - 1].work.x.rows(0, count));
+      s.backend->receive(x, *hops_[i - 1]);
     }
     std::vector<SequenceArgs> batch;
     for (const Session* session : sessions) {
       batch.push_back({&session->caches_[i], session->length()});
     }
-    StageArgs a = args(s, *sessions[0], i, count);
+    StageArgs a = args(i, *sessions[0], {nullptr, sessions[0]->length(), count, true});
     a.batch = &batch;
-    a.step = true;
     s.backend->run_stage(a);
     if (s.map.last) {
       logits = head(a, 0, count);

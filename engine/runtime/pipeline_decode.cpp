@@ -67,8 +67,7 @@ std::optional<int32_t> PipelineRuntime::prefill_choose(Session& session, const i
                                                        const PrefillOptions& options) {
   EMBER_CHECK(!options.all_logits, "logits that stay on the device");
   std::optional<int32_t> id;
-  feed(session, ids, n, options, RangeKind::kPrefillChunk,
-       [&](const StageArgs& end) { id = choose(end, params); });
+  feed(session, ids, n, options, false, [&](const StageArgs& end) { id = choose(end, params); });
   return id;
 }
 
@@ -145,8 +144,8 @@ void PipelineDecode::begin_step() {
   if (loop.owner != this) {
     take_over();
   } else if (loop.hop != nullptr) {
-    stages.front().backend->receive(first_of(stages.front().work.ids, n), first_of(loop.id, n),
-                                    *loop.hop);
+    loop.hop->send(first_of(loop.id, n));
+    stages.front().backend->receive(first_of(stages.front().work.ids, n), *loop.hop);
   }
   TokenArgs token{0, first_of(loop.settings, n), first_of(loop.id, n), first_of(loop.ring, n)};
   for (size_t i = 0; i < rows_.size(); ++i) {
@@ -157,16 +156,14 @@ void PipelineDecode::begin_step() {
     IBackend& backend = *stages[i].backend;
     if (i > 0) {
       const ProfileRange hop(RangeKind::kHop, stages[i].work.x.rows(0, n).bytes());
-      backend.receive(stages[i].work.x.rows(0, n), stages[i - 1].work.x.rows(0, n),
-                      *runtime_.hops_[i - 1]);
+      runtime_.hops_[i - 1]->send(stages[i - 1].work.x.rows(0, n));
+      backend.receive(stages[i].work.x.rows(0, n), *runtime_.hops_[i - 1]);
     }
     for (size_t r = 0; r < rows_.size(); ++r) {
       batch[r] = {&rows_[r].session->caches_[i], rows_[r].base + begun_};
     }
-    StageArgs args = runtime_.args(stages[i], *rows_[0].session, i, n);
-    args.pos = batch[0].pos;
+    StageArgs args = runtime_.args(i, *rows_[0].session, {nullptr, batch[0].pos, n, true});
     args.batch = n > 1 ? &batch : nullptr;
-    args.step = true;
     backend.run_token(args, token);
   }
   if (!fences_.empty()) {

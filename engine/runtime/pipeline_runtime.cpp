@@ -7,6 +7,7 @@
 
 #include "engine/backend/forwarding_backend.h"
 #include "engine/backend/registry.h"
+#include "engine/backend/slow_link.h"
 #include "engine/core/clock.h"
 #include "engine/core/log.h"
 #include "engine/runtime/fp16_guard.h"
@@ -109,6 +110,7 @@ PipelineRuntime::PipelineRuntime(std::shared_ptr<const IWeightSource> source,
                                   std::max(logit_rows_, batch_), s.map.first, s.map.last);
   }
   make_hops(options.hop);
+  make_turns();
   guard_fp16();
   if (!options.decorate) {
     warm_up();
@@ -170,7 +172,9 @@ void PipelineRuntime::guard_fp16() {
     ids.push_back(static_cast<int32_t>((i % 2 == 0 ? i : i * (vocab / kTokens)) % vocab));
   }
   const auto session = new_session(tokens);
-  run_chunk(*session, ids.data(), tokens, /*step=*/false, watch);
+  for (size_t i = 0; i < stages_.size(); ++i) {
+    run_pass(i, *session, {ids.data(), 0, tokens}, &watch[i]);
+  }
   for (const Fp16Calibration& c : calibrations) {
     stages_[&c - calibrations.data()].backend->synchronize();
     if (!c.warnings().empty()) {  // what follows the first one mostly follows from it
@@ -222,6 +226,29 @@ void PipelineRuntime::make_hops(HopPath path) {
   if (!note.empty()) {
     notice(note);
   }
+  if (const auto link = slow_link(); link && !hops_.empty()) {
+    notice("EMBER_LINK: hops between stages take longer, as over a link of ", link->str());
+  }
+}
+
+// With --devices 0,1,0,1 the device's stages would share it evenly, and each pass take twice as
+// long to reach the next device; one after another they keep all devices busy.
+void PipelineRuntime::make_turns() {
+  const auto device = [](const Stage& s) { return s.backend->device(); };
+  for (Stage& s : stages_) {
+    const auto here = std::count_if(stages_.begin(), stages_.end(),
+                                    [&](const Stage& o) { return device(o) == device(s); });
+    const bool looped = here > 1 && here < static_cast<int64_t>(stages_.size());
+    if (!looped || s.backend->queue().handle == nullptr) {
+      continue;
+    }
+    s.turn = std::find_if(stages_.begin(), stages_.end(), [&](const Stage& o) {
+               return device(o) == device(s);
+             })->turn;
+    if (s.turn == nullptr) {
+      s.turn = std::make_shared<Event>(device(s));
+    }
+  }
 }
 
 std::unique_ptr<Session> PipelineRuntime::new_session(int64_t capacity) {
@@ -263,92 +290,6 @@ void PipelineRuntime::check_ids(const Session& session, const int32_t* ids, int6
            " is outside the vocabulary 0..", config().shape.V - 1);
     }
   }
-}
-
-StageArgs PipelineRuntime::args(const Stage& s, const Session& session, size_t index,
-                                int64_t tokens) const {
-  return {config(),         s.weights, s.work,      s.rope,    session.caches_[index],
-          session.length(), tokens,    s.map.first, s.map.last};
-}
-
-// Between CUDA devices nothing here waits for a stage: while stage 1 computes this chunk, stage 0
-// is given the next.
-void PipelineRuntime::run_chunk(Session& session, const int32_t* ids, int64_t tokens, bool step,
-                                const std::vector<Watch>& watch) {
-  release_loop();
-  TensorView ids_view = stages_[0].work.ids;
-  ids_view.shape = Shape{tokens};
-  ids_view.row_stride = tokens;
-  stages_[0].backend->upload(ids_view, ids);
-  for (size_t i = 0; i < stages_.size(); ++i) {
-    Stage& s = stages_[i];
-    if (i > 0) {
-      const ProfileRange range(RangeKind::kHop, s.work.x.rows(0, tokens).bytes());
-      s.backend->receive(s.work.x.rows(0, tokens), stages_[i - 1].work.x.rows(0, tokens),
-                         *hops_[i - 1]);
-    }
-    StageArgs a = args(s, session, i, tokens);
-    a.step = step;
-    a.watch = watch.empty() ? nullptr : &watch[i];
-    s.backend->run_stage(a);
-  }
-}
-
-TensorView PipelineRuntime::head(const StageArgs& args, int64_t first_row, int64_t rows) {
-  Stage& s = stages_.back();
-  s.backend->run_head(args, first_row, rows);
-  TensorView logits = s.work.logits.rows(0, rows);
-  if (s.backend->device().kind != DeviceKind::kCpu) {
-    host_logits_.resize(logits.numel());
-    s.backend->download(logits, host_logits_.data());
-    logits = TensorView(host_logits_.data(), DType::kF32, logits.shape);
-  }
-  return logits;
-}
-
-TensorView PipelineRuntime::feed(Session& session, const int32_t* ids, int64_t n,
-                                 const PrefillOptions& options, RangeKind kind,
-                                 const Finish& finish) {
-  check_ids(session, ids, n);
-  const int64_t chunk = options.chunk > 0 ? std::min(options.chunk, chunk_) : chunk_;
-  const int64_t before = session.length();
-  const bool step = kind == RangeKind::kDecodeStep;
-  TensorView last;
-  try {
-    for (int64_t done = 0; done < n;) {
-      if (options.stop && options.stop()) {
-        return TensorView();
-      }
-      const int64_t t = std::min(chunk, n - done);
-      const ProfileRange range(kind, step ? session.length() : t);
-      run_chunk(session, ids + done, t, step);
-      StageArgs end = args(stages_.back(), session, stages_.size() - 1, t);
-      end.step = step;
-      for (int64_t row = 0; options.all_logits && row < t;) {
-        const int64_t rows = std::min(logit_rows_, t - row);
-        last = head(end, row, rows);
-        if (options.on_logits) {
-          options.on_logits(session.length() + row, last);
-        }
-        last = last.rows(rows - 1, 1);
-        row += rows;
-      }
-      if (done + t == n && finish) {
-        finish(end);
-      } else if (done + t == n && !options.all_logits) {
-        last = head(end, t - 1, 1);
-      }
-      session.ids_.insert(session.ids_.end(), ids + done, ids + done + t);
-      done += t;
-      if (options.on_progress) {
-        options.on_progress(done, n);
-      }
-    }
-  } catch (...) {
-    session.truncate(before);
-    throw;
-  }
-  return last;
 }
 
 void Session::truncate(int64_t length) {

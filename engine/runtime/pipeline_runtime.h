@@ -24,10 +24,11 @@ class PipelineRuntime : public IRuntime {
   std::unique_ptr<Session> new_session(int64_t capacity) override;
   TensorView prefill(Session& session, const int32_t* ids, int64_t n,
                      const PrefillOptions& options) override {
-    return feed(session, ids, n, options, RangeKind::kPrefillChunk);
+    return feed(session, ids, n, options, false);
   }
   TensorView decode(Session& session, int32_t id) override {
-    return feed(session, &id, 1, PrefillOptions{}, RangeKind::kDecodeStep);
+    const ProfileRange range(RangeKind::kDecodeStep, session.length());
+    return feed(session, &id, 1, PrefillOptions{}, true);
   }
   std::optional<int32_t> prefill_choose(Session& session, const int32_t* ids, int64_t n,
                                         const DecodeParams& params,
@@ -45,10 +46,14 @@ class PipelineRuntime : public IRuntime {
     StageWeights weights;
     StageWorkspace work;
     RopeTable rope;
+    // Set where stages of other devices lie between those of this one: the end of the pass that one
+    // of its stages was given last, for which the next pass on the device waits.
+    std::shared_ptr<Event> turn;
   };
 
   void load_weights(const RuntimeOptions& options);
   void make_hops(HopPath path);
+  void make_turns();
   // Looks for what fp16 cannot hold, and sets act_shift of the layers.
   void guard_fp16();
   void warm_up();
@@ -62,18 +67,29 @@ class PipelineRuntime : public IRuntime {
   void check_batch_ids(const std::vector<Session*>& sessions,
                        const std::vector<int32_t>& ids) const;
   void ensure_rope(int64_t capacity);
-  StageArgs args(const Stage& stage, const Session& session, size_t index, int64_t tokens) const;
+  // Tokens of one session on their way through the stages.
+  struct Pass {
+    const int32_t* ids;
+    int64_t pos;  // of the first
+    int64_t tokens;
+    bool step = false;  // StageArgs::step
+  };
+  StageArgs args(size_t stage, const Session& session, const Pass& pass) const;
   // `finish`: what to do in place of the last row's logits, whose stage's pass it is given.
   using Finish = std::function<void(const StageArgs&)>;
   TensorView feed(Session& session, const int32_t* ids, int64_t n, const PrefillOptions& options,
-                  RangeKind range, const Finish& finish = {});
+                  bool step, const Finish& finish = {});
+  // What follows a pass on the last stage: logits, and its tokens are the session's. Returns the
+  // last row's logits where they were asked for.
+  TensorView end_pass(Session& session, const Pass& pass, const PrefillOptions& options,
+                      bool last_pass, const Finish& finish);
   // The token after the pass.
   int32_t choose(const StageArgs& args, const DecodeParams& params);
-  // One chunk through all stages; the residual stream is then in the last stage's workspace.
-  // watch: StageArgs::watch of each stage.
+  // A pass through one stage, from the hop before it to the hop behind it; the residual stream is
+  // then in the stage's workspace. watch: as in StageArgs.
   using Watch = std::function<void(const TapPoint&, const TensorView&)>;
-  void run_chunk(Session& session, const int32_t* ids, int64_t tokens, bool step,
-                 const std::vector<Watch>& watch = {});
+  void run_pass(size_t stage, const Session& session, const Pass& pass,
+                const Watch* watch = nullptr);
   // Logits of rows of the chunk just run, on the host.
   TensorView head(const StageArgs& args, int64_t first_row, int64_t rows);
 

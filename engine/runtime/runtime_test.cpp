@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 
 #include "engine/backend/forwarding_backend.h"
+#include "engine/core/clock.h"
+#include "engine/core/log.h"
 
 namespace ember {
 namespace {
@@ -90,6 +93,72 @@ TEST(Runtime, StagesAreBitEqual) {
   RuntimeOptions split = options(2);
   split.split = {1, 3};
   EXPECT_EQ(all_logits(split, ids, 33), one);
+}
+
+// More passes than a hop carries messages, and logits of every row on their way.
+TEST(Runtime, StagesOverASlowLinkAreBitEqual) {
+  const auto ids = prompt(40, tiny()->config().shape.V);
+  for (int64_t chunk : {33, 8, 3}) {
+    const auto one = all_logits(options(1, chunk), ids, 33);
+    setenv("EMBER_LINK", "0.05,300", 1);
+    for (int stages : {2, 4}) {
+      EXPECT_EQ(all_logits(options(stages, chunk), ids, 33), one) << stages << ", " << chunk;
+    }
+    unsetenv("EMBER_LINK");
+  }
+}
+
+// While a pass is on the link, the stage before it computes the next: of the time that the link
+// takes in all, only that of one pass is seen.
+TEST(Runtime, PassesOverlapASlowLink) {
+  constexpr int64_t kPasses = 12;
+  const auto ids = prompt(240, tiny()->config().shape.V);
+  const auto seconds = [&](const std::string& link) {
+    if (!link.empty()) {
+      setenv("EMBER_LINK", link.c_str(), 1);
+    }
+    const auto runtime = make_runtime(tiny(), options(2, 240 / kPasses));
+    unsetenv("EMBER_LINK");
+    const auto session = runtime->new_session(256);
+    double best = 1e9;
+    for (int i = 0; i < 4; ++i) {
+      session->truncate(0);
+      const double start = now_seconds();
+      runtime->prefill(*session, ids.data(), 240);
+      best = std::min(best, now_seconds() - start);
+    }
+    return best;
+  };
+  double ratio = 1e9;
+  for (int tries = 0; tries < 4 && ratio > 0.5; ++tries) {  // other users of the CPU
+    const double plain = seconds(""), hop = 0.5 * plain / kPasses;
+    const double slow = seconds(concat("1e6,", hop * 1e6));
+    EXPECT_GT(slow, plain / 2 + hop);
+    ratio = std::min(ratio, (slow - plain) / (kPasses * hop));
+  }
+  EXPECT_LE(ratio, 0.5) << "of the link's time is not hidden";
+}
+
+TEST(Runtime, AnErrorOrAStopLeavesNoMessageBehind) {
+  const auto ids = prompt(60, tiny()->config().shape.V);
+  const auto runtime = make_runtime(tiny(), options(3, 6));
+  const auto whole = runtime->new_session(64);
+  const auto want = copy(runtime->prefill(*whole, ids.data(), 60));
+  const auto session = runtime->new_session(64);
+  PrefillOptions p;
+  p.on_progress = [&](int64_t done, int64_t) {
+    if (done == 12) {
+      throw Error(ErrorKind::kWrong, "planted");
+    }
+  };
+  EXPECT_THROW(runtime->prefill(*session, ids.data(), 60, p), Error);
+  EXPECT_EQ(session->length(), 0);
+  int64_t fed = 0;
+  p.on_progress = [&](int64_t done, int64_t) { fed = done; };
+  p.stop = [&] { return fed == 18; };
+  EXPECT_EQ(runtime->prefill(*session, ids.data(), 60, p).data, nullptr);
+  EXPECT_EQ(session->length(), 18);
+  EXPECT_EQ(copy(runtime->prefill(*session, ids.data() + 18, 42)), want);
 }
 
 TEST(Runtime, TwoRunsAreBitEqual) {

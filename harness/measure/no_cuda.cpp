@@ -26,10 +26,6 @@ bool SpinGate::timed_out() const {
   return false;
 }
 
-void spin_for(double, DeviceId, Stream) {
-  fail(ErrorKind::kUnsupported, "planted delay: built without CUDA");
-}
-
 void read_memory(const void* from, int64_t bytes, void* sink, DeviceId device, Stream) {
   require_cpu(device);
   read_host_memory(from, bytes, sink);

@@ -18,21 +18,7 @@ __global__ void spin(volatile int* word, unsigned long long timeout_ns) {
   word[1] = 1;
 }
 
-__global__ void wait(unsigned long long ns) {
-  unsigned long long begin, now;
-  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(begin));
-  do {
-    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
-  } while (now - begin < ns);
-}
-
 }  // namespace
-
-void spin_for(double seconds, DeviceId device, Stream stream) {
-  cuda::DeviceGuard guard(device);
-  wait<<<1, 1, 0, cuda::raw(stream)>>>(static_cast<unsigned long long>(seconds * 1e9));
-  EMBER_LAUNCHED("planted delay", stream);
-}
 
 SpinGate::SpinGate(DeviceId device)
     : word_(Buffer::pinned(2 * sizeof(int), Buffer::Fill::kZero, "spin gate")), device_(device) {}

@@ -26,7 +26,4 @@ class SpinGate {
   DeviceId device_;
 };
 
-// Keeps one thread of the device busy for so long, on the stream. kCuda only.
-void spin_for(double seconds, DeviceId device, Stream stream);
-
 }  // namespace ember

@@ -36,6 +36,9 @@ const std::vector<EnvDoc>& env_table() {
        "1 prints on stderr how each CUDA kernel is cut for the shapes that it meets"},
       {EnvVar::kNoPeer, "EMBER_NO_PEER", "0",
        "1 refuses copies straight between GPUs, as on machines where they fail: hops are staged"},
+      {EnvVar::kLink, "EMBER_LINK", "unset",
+       "GB/s[,us]: each hop between pipeline stages takes as much longer as its bytes need over a "
+       "link of that rate and latency, to see what a slow link does to a pipeline"},
       {EnvVar::kPlantDelay, "EMBER_PLANT_DELAY", "unset",
        "TEXT=SHARE: `ember bench kernels` spends SHARE of its time again on each case whose id "
        "contains TEXT, to test the gate (`ember suite selftest`)"},

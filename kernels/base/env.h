@@ -9,7 +9,17 @@
 
 namespace ember {
 
-enum class EnvVar { kThreads, kCpuIsa, kPoison, kNoColor, kSync, kNoPeer, kPlantDelay, kPrintPlan };
+enum class EnvVar {
+  kThreads,
+  kCpuIsa,
+  kPoison,
+  kNoColor,
+  kSync,
+  kNoPeer,
+  kLink,
+  kPlantDelay,
+  kPrintPlan
+};
 
 struct EnvDoc {
   EnvVar id;

@@ -69,6 +69,9 @@ void download(const TensorView&, void*, Stream) {
 void synchronize(Stream) {
   no_cuda("synchronize");
 }
+void spin_for(double, DeviceId, Stream) {
+  no_cuda("planted delay");
+}
 OwnedStream::OwnedStream(DeviceId) {
   no_cuda("stream");
 }

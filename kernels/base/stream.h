@@ -17,6 +17,10 @@ struct Stream {
 // Waits until all work of the stream is done; throws what it failed with.
 void synchronize(Stream stream);
 
+// Keeps the stream busy for so long, by one thread of its device: a delay planted for a test, which
+// the host does not wait for. kCuda only.
+void spin_for(double seconds, DeviceId device, Stream stream);
+
 // Owns a stream of one device that does not synchronise with the default stream.
 class OwnedStream {
  public:

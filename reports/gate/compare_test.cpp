@@ -144,6 +144,8 @@ TEST(Compare, RefusesWhatIsNotComparable) {
   EXPECT_TRUE(refuses(with([](Report* r) { r->subject.build_type = "Debug"; }), "Debug"));
   EXPECT_TRUE(refuses(with([](Report* r) { r->subject.sanitizers = {"address"}; }), "sanitizers"));
   EXPECT_TRUE(refuses(with([](Report* r) { r->env.host.cpu = "Another"; }), "another cpu"));
+  EXPECT_TRUE(refuses(with([](Report* r) { r->env.slow_link = "1 GB/s, 0 us"; }),
+                      "another link between stages: none in BASE, 1 GB/s"));
   EXPECT_TRUE(refuses(with([](Report* r) { r->run.status = "interrupted"; }), "interrupted"));
   EXPECT_TRUE(refuses(with([](Report* r) { r->cases[0].excluded_throttled = 400; }), "throttled"));
   EXPECT_TRUE(refuses(with([](Report* r) { r->cases.clear(); }), "") ||

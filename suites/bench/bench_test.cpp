@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 
 #include "engine/backend/forwarding_backend.h"
@@ -121,6 +122,60 @@ TEST(E2eBench, NoLogitsReachTheHost) {
   const TensorView logits = one->prefill(*session, prompt_ids(9, one->config().shape.V).data(), 9);
   const float* row = logits.as<float>();
   EXPECT_EQ(r.ids.at(0), std::max_element(row, row + logits.numel()) - row);
+}
+
+// Hops take as much longer as the bytes need over the planted link; the tokens stay the same.
+TEST(E2eBench, ASlowLinkShowsInTheHops) {
+  E2eOptions o;
+  o.model = "tiny";
+  o.prompts = {32};
+  o.tokens = 12;
+  o.repetitions = 1;
+  const auto measured = [&](const char* link) {
+    setenv("EMBER_LINK", link, 1);
+    StageTimer timer;
+    const auto two = runtime(timer, 2);
+    report::Report r = start_report({"test"}, {DeviceId{}});
+    bench_e2e(*two, Ceilings(), o, &timer, &r);
+    unsetenv("EMBER_LINK");
+    EXPECT_NO_THROW(report::to_json(r));
+    return r;
+  };
+  const report::Report plain = measured(""), slow = measured("0.01,4000");
+  const auto width = static_cast<double>(open_weights("random:tiny:bf16")->config().shape.D);
+  for (const auto& [name, tokens] : {std::pair("e2e/prefill/", 32), std::pair("e2e/decode/", 1)}) {
+    const double want = 4e-3 + 4 * tokens * width / 10e6;
+    const report::Case *a = find(plain, name), *b = find(slow, name);
+    EXPECT_LT(*a->stages[0].hop_s, want / 2) << name;
+    EXPECT_GE(*b->stages[0].hop_s, want) << name;
+    EXPECT_LT(*b->stages[0].hop_s, 1.5 * want) << name;
+    EXPECT_EQ(a->output_sha256, b->output_sha256);
+  }
+  // There and, as an id, back again.
+  EXPECT_GE(*find(slow, "e2e/decode/")->stages[1].hop_s, 4e-3);
+  EXPECT_GE(median(find(slow, "e2e/decode/")), 8e-3);
+  EXPECT_FALSE(plain.env.slow_link.has_value());
+  EXPECT_EQ(slow.env.slow_link.value_or(""), "0.01 GB/s, 4000 us");
+  EXPECT_EQ(slow.run.command[0], "EMBER_LINK=0.01,4000");
+}
+
+TEST(E2eBench, EachChunkIsACaseOfPrefill) {
+  E2eOptions o;
+  o.model = "tiny";
+  o.prompts = {24};
+  o.tokens = 2;
+  o.repetitions = 1;
+  o.chunks = {24, 5};
+  StageTimer timer;
+  report::Report r;
+  bench_e2e(*runtime(timer, 2), Ceilings(), o, &timer, &r);
+  EXPECT_EQ(r.cases.size(), 2u + 4 + 2);
+  for (const char* chunk : {"chunk=24/", "chunk=5/"}) {
+    const report::Case* c = find(r, "e2e/prefill/", chunk);
+    EXPECT_EQ(c->stages.size(), 2u);
+    EXPECT_GT(median(c), 0);
+  }
+  EXPECT_EQ(find(r, "e2e/decode/")->id.find("chunk"), std::string::npos);
 }
 
 TEST(E2eBench, ARefusalHasNoRates) {

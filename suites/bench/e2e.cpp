@@ -124,8 +124,12 @@ class E2e {
                              {"model", options_.model},
                              {"prompt", static_cast<double>(size.prompt)},
                              {"stages", static_cast<double>(runtime_.device_map().stages.size())}};
-    if (size.batch > 1 && name.rfind("prefill", 0) != 0) {
+    const bool prefill = name.rfind("prefill", 0) == 0;
+    if (size.batch > 1 && !prefill) {
       params["batch"] = static_cast<double>(size.batch);
+    }
+    if (size.chunk > 0 && prefill) {
+      params["chunk"] = static_cast<double>(size.chunk);
     }
     report::Case c = report::make_case(report::Kind::kE2e, name, params, metric);
     c.gate = name == "prefill" || name == "decode";  // the others follow from them, or explain them
@@ -262,8 +266,12 @@ void bench_e2e(IRuntime& runtime, const Ceilings& ceilings, const E2eOptions& op
   E2e bench(runtime, ceilings, options, timer, report);
   for (const int64_t depth : options.depths) {
     for (const int64_t prompt : options.prompts) {
+      const int64_t chunk = options.chunks.empty() ? 0 : options.chunks[0];
       for (const int64_t batch : options.batches) {
-        bench.run({depth, prompt, options.tokens, batch}, batch == options.batches[0]);
+        bench.run({depth, prompt, options.tokens, batch, chunk}, batch == options.batches[0]);
+      }
+      for (size_t i = 1; i < options.chunks.size(); ++i) {
+        bench.run({depth, prompt, 0, 1, options.chunks[i]}, true);
       }
     }
   }

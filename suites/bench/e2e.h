@@ -23,6 +23,8 @@ struct E2eOptions {
   int64_t tokens = 128;                  // decode steps of one repetition
   std::vector<int64_t> depths = {0};     // tokens in the cache before the prompt; each a case
   std::vector<int64_t> batches = {1};    // sessions in one decode step; each a case
+  std::vector<int64_t> chunks;           // tokens of a prefill pass; each a case of prefill. Empty:
+                                         // the runtime's. None is longer than that
   int repetitions = 5;
   int max_warmup = 4;            // repetitions until two agree within 2 %
   std::string filter, ids_file;  // CaseChoice

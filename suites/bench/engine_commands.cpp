@@ -60,6 +60,9 @@ int run_e2e(Options o) {
   o.model.context = longest(o.e2e.depths) + longest(o.e2e.prompts) + o.e2e.tokens;
   RuntimeOptions options = runtime_options(o.model, model.weights->config().max_position);
   options.batch = longest(o.e2e.batches);
+  if (!o.e2e.chunks.empty()) {
+    options.chunk = longest(o.e2e.chunks);
+  }
   const DeviceId device = options.devices.at(0);
   report::Report r = start_report({"ember", "bench", "e2e"}, options.devices);
   o.check.model = o.model.model;
@@ -148,6 +151,10 @@ BenchCommand add_bench_e2e(CLI::App& bench) {
   app->add_option("--batch", o->e2e.batches, "sessions in one decode step, a list; at most 16")
       ->delimiter(',')
       ->check(CLI::Range(int64_t{1}, kMaxBatch));
+  add_counts(*app, "--chunks", o->e2e.chunks,
+             "tokens of a prefill pass, a list; each a case of prefill (--chunk)")
+      ->check(CLI::PositiveNumber)
+      ->excludes("--chunk");
   app->add_option("-r,--repetitions", o->e2e.repetitions, "repetitions that are kept")
       ->check(CLI::Range(1, 1000));
   app->add_option("-g,--golden", o->check.golden,

@@ -47,13 +47,13 @@ class HopBench {
       sent[0] = static_cast<float>(turn);
       from_->upload(x_, sent.data());
       to_->upload(y_, other.data());
-      there_->move(y_, x_);
+      move(*there_, y_, x_);
       to_->download(y_, got.data());
       if (got != sent) {
         return "a message of " + shape_.str() + " arrived changed";
       }
       from_->upload(x_, other.data());
-      back_->move(x_, y_);
+      move(*back_, x_, y_);
       from_->download(x_, got.data());
       if (got != sent) {
         return "a message of " + shape_.str() + " came back changed";
@@ -70,8 +70,8 @@ class HopBench {
     w.graph = false;
     w.bytes = bytes();
     w.run = [this](int64_t, Stream) {
-      there_->move(y_, x_);
-      back_->move(x_, y_);
+      move(*there_, y_, x_);
+      move(*back_, x_, y_);
     };
     if (begin_) {
       w.fork = [this](Stream s) {
@@ -90,6 +90,10 @@ class HopBench {
   }
 
  private:
+  static void move(Hop& hop, const TensorView& to, const TensorView& from) {
+    hop.send(from);
+    hop.receive(to);
+  }
   int64_t bytes() const { return shape_.numel() * dtype_bytes(DType::kF32); }
 
   Shape shape_;

@@ -50,9 +50,11 @@ Repetition Scenario::run(const std::function<void()>& between,
   for (size_t i = 0; i < sessions_.size(); ++i) {
     Session& session = *sessions_[i];
     session.truncate(size_.depth);
+    PrefillOptions options;
+    options.chunk = size_.chunk;
     const double start = now_seconds();
     const int32_t* ids = ids_.data() + i + size_.depth;
-    first_.push_back(*runtime_.prefill_choose(session, ids, size_.prompt, choice(true)));
+    first_.push_back(*runtime_.prefill_choose(session, ids, size_.prompt, choice(true), options));
     r.prefill = i == 0 ? now_seconds() - start : r.prefill;
   }
   r.ids = first_;

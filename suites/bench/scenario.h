@@ -39,6 +39,7 @@ class Scenario {
     int64_t prompt = 1;  // tokens
     int64_t tokens = 0;  // decode steps
     int64_t batch = 1;   // sessions in one step
+    int64_t chunk = 0;   // tokens of a prefill pass; 0: the runtime's
   };
 
   Scenario(IRuntime& runtime, const Size& size);

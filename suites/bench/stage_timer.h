@@ -15,7 +15,7 @@ namespace ember {
 struct StageTime {
   DeviceId device;
   double busy = 0;               // seconds in its passes
-  std::vector<double> receives;  // seconds of each hop into it; on the CPU alone
+  std::vector<double> receives;  // Hop::seconds() of each hop into it, where there are such
 };
 
 class StageTimer {

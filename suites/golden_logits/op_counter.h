@@ -35,9 +35,7 @@ class OpCounter : public ForwardingBackend {
     inner().attention(p);
   }
   void swiglu(const k::SwigluParams& p) override { count("swiglu"), inner().swiglu(p); }
-  void receive(const TensorView& to, const TensorView& from, Hop& hop) override {
-    count("hop"), inner().receive(to, from, hop);
-  }
+  void receive(const TensorView& to, Hop& hop) override { count("hop"), inner().receive(to, hop); }
 
  private:
   void count(const std::string& op) { ++(*counts_)[op]; }

@@ -57,6 +57,8 @@ const Change kChanges[] = {
     {"compare: another card or CPU", kOpenCode, make_foreign},
     {"compare: profiler attached", kOpenCode,
      [](Json* r) { (*r)["env"]["profiler_attached"] = true; }},
+    {"compare: slow link between stages", kOpenCode,
+     [](Json* r) { (*r)["env"]["slow_link"] = "1 GB/s, 0 us"; }},
     {"compare: debug build", kOpenCode,
      [](Json* r) { (*r)["subject"]["build"]["type"] = "Debug"; }},
     {"compare: sanitizer build", kOpenCode,
