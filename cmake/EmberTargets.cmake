@@ -24,7 +24,8 @@ if(EMBER_SANITIZE)
   # -Wmaybe-uninitialized: under the sanitizers GCC suspects its own <regex>.
   target_compile_options(ember_flags INTERFACE
     $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=address,undefined -fno-sanitize-recover=all
-    -fno-omit-frame-pointer -g -Wno-maybe-uninitialized>)
+    -fno-omit-frame-pointer -g>
+    $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized>)
   target_link_options(ember_flags INTERFACE -fsanitize=address,undefined)
 endif()
 

@@ -6,11 +6,13 @@
 #include <tuple>
 
 #include "engine/core/clock.h"
+#include "engine/core/log.h"
 #include "harness/measure/bandwidth.h"
 #include "harness/measure/gpu_log.h"
 #include "harness/measure/spin_gate.h"
 #include "kernels/base/cuda_graph.h"
 #include "kernels/base/error.h"
+#include "reports/format.h"
 #include "reports/stats.h"
 
 namespace ember {
@@ -268,14 +270,21 @@ Measurement Meter::measure(const Work& work, const MeasureOptions& options) {
 }
 
 void summarise(const MeasureOptions& options, Measurement* m) {
-  m->noisy = static_cast<int>(m->seconds.size()) < options.min_samples;
+  const auto kept = static_cast<int>(m->seconds.size());
+  m->noisy = kept < options.min_samples;
+  m->doubt =
+      m->noisy ? concat(kept, " samples, ", options.min_samples, " at least are needed") : "";
   if (m->seconds.empty()) {
     return;
   }
   std::tie(m->low, m->high) = report::median_interval(m->seconds);
   m->median = report::median(m->seconds);
   m->deviation = report::mad(m->seconds);
-  m->noisy = m->noisy || !(m->spread() <= options.target);
+  if (!m->noisy && !(m->spread() <= options.target)) {
+    m->noisy = true;
+    m->doubt = "the median is known to +- " + report::percent(m->spread()) + ", " +
+               report::percent(options.target) + " was asked for";
+  }
 }
 
 }  // namespace ember

@@ -59,6 +59,7 @@ struct Measurement {
   int batch = 1;                // launches a sample
   int warmup = 0, throttled = 0, gate_timeouts = 0;     // samples left out
   bool noisy = false;                                   // the target was not met
+  std::string doubt;                                    // how far it was missed; empty unless noisy
   const char* stop = "";                                // "interval", "samples" or "time"
   double median = 0, deviation = 0, low = 0, high = 0;  // seconds; 95 % interval of the median
   double sm_mhz = 0;                                    // median over the samples; 0: unknown

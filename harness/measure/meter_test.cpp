@@ -57,6 +57,22 @@ TEST(Meter, SaysNoisyWhenTheTimeIsUp) {
   const Measurement m = meter.measure(w, o);
   EXPECT_TRUE(m.noisy);
   EXPECT_STREQ(m.stop, "time");
+  EXPECT_NE(m.doubt.find(" %, 0.1 % was asked for"), std::string::npos) << m.doubt;
+}
+
+// The interval of a few values says nothing: it may be narrow by chance.
+TEST(Meter, SaysWhenThereAreTooFewSamples) {
+  MeasureOptions o;
+  o.min_samples = 4;
+  Measurement m;
+  m.seconds = {1e-3, 1e-3, 1e-3};
+  summarise(o, &m);
+  EXPECT_TRUE(m.noisy);
+  EXPECT_EQ(m.doubt, "3 samples, 4 at least are needed");
+  m.seconds.push_back(1e-3);
+  summarise(o, &m);
+  EXPECT_FALSE(m.noisy);
+  EXPECT_EQ(m.doubt, "");
 }
 
 TEST(Meter, CopiesAreUsedInTurn) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "reports/format.h"
 #include "reports/html/markup.h"
@@ -34,12 +35,23 @@ struct Cell {
   std::string title;           // its id, or why there is none
 };
 
+// Of a report with more devices than any machine has, the first are shown.
+constexpr size_t kMostRows = 512, kMostColumns = 72;
+
 struct Table {
-  std::set<std::string> rows, columns;
+  std::vector<std::string> rows;  // in the order in which they came
+  std::set<std::string> columns;
   std::map<std::pair<std::string, std::string>, Cell> cells;
 
   void add(const std::string& row, const std::string& column, const Case& c, double rank) {
-    rows.insert(row);
+    const bool new_row = std::find(rows.begin(), rows.end(), row) == rows.end();
+    if ((new_row && rows.size() == kMostRows) ||
+        (columns.size() == kMostColumns && columns.count(column) == 0)) {
+      return;
+    }
+    if (new_row) {
+      rows.push_back(row);
+    }
     columns.insert(column);
     Cell& cell = cells[{row, column}];
     if (c.samples.empty()) {

@@ -35,6 +35,16 @@ std::string html_text(const std::string& text) {
   return out;
 }
 
+std::string id_cell(const std::string& id) {
+  std::string out = "<td class=\"id\">";
+  size_t from = 0;
+  for (size_t at = id.find('/'); at != std::string::npos; at = id.find('/', from)) {
+    out += html_text(id.substr(from, at + 1 - from)) + "<wbr>";
+    from = at + 1;
+  }
+  return out + html_text(id.substr(from)) + "</td>";
+}
+
 std::string script_json(const Json& j) {
   std::string out;
   for (const char ch : j.dump(-1, ' ', true, Json::error_handler_t::replace)) {

@@ -13,6 +13,9 @@ namespace ember::report {
 // it: names and reasons are not ours.
 std::string html_text(const std::string& text);
 
+// A table cell with the id of a case, which may break after each slash.
+std::string id_cell(const std::string& id);
+
 // JSON for the inside of <script type="application/json">: nothing in it can end the element.
 std::string script_json(const Json& j);
 

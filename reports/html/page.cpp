@@ -2,6 +2,7 @@
 #include "reports/html/page.h"
 
 #include <algorithm>
+#include <map>
 
 #include "reports/embedded.h"
 #include "reports/export/export.h"
@@ -68,6 +69,41 @@ void write_origin(std::ostream& out, const Report& r) {
   out << "</dl></details>\n";
 }
 
+// Cases that are not ok, worst first. Many for one reason stand behind their number.
+std::string reason_table(const Report& r) {
+  constexpr size_t kMany = 4;
+  std::vector<std::vector<const Case*>> groups;
+  std::map<std::pair<Status, std::string>, size_t> known;
+  for (const Case* c : worst_first(r)) {
+    if (c->status == Status::kOk) {
+      continue;
+    }
+    const auto [at, added] = known.try_emplace({c->status, c->reason}, groups.size());
+    if (added) {
+      groups.emplace_back();
+    }
+    groups[at->second].push_back(c);
+  }
+  std::string rows;
+  for (const std::vector<const Case*>& group : groups) {
+    std::string why = std::string("<td class=\"text ") + name(group[0]->status) + "\">" +
+                      name(group[0]->status) + "</td><td class=\"text wrap\">" +
+                      html_text(group[0]->reason) + "</td></tr>";
+    std::string cells;
+    for (const Case* c : group) {
+      cells += "<tr>" + id_cell(c->id) + (group.size() < kMany ? why : "</tr>");
+    }
+    rows += group.size() < kMany
+                ? cells
+                : "<tr><td class=\"id\"><details><summary>" + std::to_string(group.size()) +
+                      " cases</summary><table>" + cells + "</table></details></td>" + why;
+  }
+  return rows.empty() ? ""
+                      : "<div class=\"scroll\"><table><thead><tr><th>case</th><th class=\"text\">"
+                        "status</th><th class=\"text\">why</th></tr></thead><tbody>" +
+                            rows + "</tbody></table></div>\n";
+}
+
 void write_overview(std::ostream& out, const Page& page) {
   int64_t counts[4] = {}, golden = 0, golden_bad = 0;
   for (const Case& c : page.report.cases) {
@@ -96,19 +132,7 @@ void write_overview(std::ostream& out, const Page& page) {
                             : "inconclusive");
   }
   out << "</div>\n";
-  std::string rows;
-  for (const Case* c : worst_first(page.report)) {
-    if (c->status != Status::kOk) {
-      rows += "<tr><td title=\"" + html_text(c->id) + "\">" + html_text(c->id) +
-              "</td><td class=\"text " + name(c->status) + "\">" + name(c->status) +
-              "</td><td class=\"text wrap\">" + html_text(c->reason) + "</td></tr>";
-    }
-  }
-  if (!rows.empty()) {
-    out << "<div class=\"scroll\"><table><thead><tr><th>case</th><th class=\"text\">status</th>"
-           "<th class=\"text\">why</th></tr></thead><tbody>"
-        << rows << "</tbody></table></div>\n";
-  }
+  out << reason_table(page.report);
 }
 
 void write_comparison(std::ostream& out, const Comparison& c) {
@@ -125,9 +149,9 @@ void write_comparison(std::ostream& out, const Comparison& c) {
   std::string rows;
   for (const CaseVerdict& v : c.cases) {
     if (v.verdict != Verdict::kSame && v.verdict != Verdict::kNotJudged) {
-      rows += "<tr><td title=\"" + html_text(v.id) + "\">" + html_text(v.id) +
-              "</td><td class=\"text " + name(v.verdict) + "\">" + name(v.verdict) +
-              "</td><td class=\"text wrap\">" + html_text(v.explanation) + "</td></tr>";
+      rows += "<tr>" + id_cell(v.id) + "<td class=\"text " + name(v.verdict) + "\">" +
+              name(v.verdict) + "</td><td class=\"text wrap\">" + html_text(v.explanation) +
+              "</td></tr>";
     }
   }
   if (!rows.empty()) {
@@ -167,40 +191,38 @@ std::string resource_cells(const Case& c) {
          "<td class=\"text\">" + launches + "</td>";
 }
 
-std::string case_row(const Case& c, bool kernels) {
-  std::string out = "<tr><td title=\"" + html_text(c.id) + "\">" + html_text(c.id) + "</td>";
-  if (c.samples.empty()) {
-    out += "<td data-v=\"-1\"></td><td></td><td></td><td></td>";
-  } else {
+std::string case_row(const Case& c, bool resources) {
+  std::string median = "<td data-v=\"-1\"></td>", spread = "<td></td><td></td><td></td>";
+  if (!c.samples.empty()) {
     const Summary s = summarise(c.samples);
     const char* u = unit(c.metric);
-    out += "<td data-v=\"" + exact(s.median) + "\">" + human(s.median, u) + "</td><td data-v=\"" +
-           exact(s.mad) + "\">± " + human(s.mad, u) + "</td><td>" + human(s.ci95.first, u) +
-           " to " + human(s.ci95.second, u) + "</td><td>" + strip_plot(c) + "</td>";
+    median = "<td data-v=\"" + exact(s.median) + "\">" + human(s.median, u) + "</td>";
+    spread = "<td data-v=\"" + exact(s.mad) + "\">± " + human(s.mad, u) + "</td><td>" +
+             human(s.ci95.first, u) + " to " + human(s.ci95.second, u) +
+             "</td><td class=\"text\">" + strip_plot(c) + "</td>";
   }
-  out += share_cell(c);
-  if (kernels) {
-    out += resource_cells(c);
-  }
-  return out + "<td class=\"text " + name(c.status) + "\">" + name(c.status) + "</td></tr>\n";
+  return "<tr>" + id_cell(c.id) + median + share_cell(c) + "<td class=\"text " + name(c.status) +
+         "\">" + name(c.status) + "</td>" + spread + (resources ? resource_cells(c) : "") +
+         "</tr>\n";
 }
 
 void write_table(std::ostream& out, const std::string& id, const std::vector<const Case*>& cases,
-                 bool kernels) {
+                 bool resources) {
   out << "<input data-table=\"" << id << "\" type=\"search\" placeholder=\"filter\" "
       << "aria-label=\"filter\">\n<div class=\"scroll\"><table id=\"" << id << "\"><thead><tr>";
-  std::vector<std::string> heads = {"case",          "median",  "MAD",
-                                    "95 % interval", "samples", "of ceiling"};
-  if (kernels) {
+  // What is looked for first stands first: of a narrow window the rest is beyond the edge.
+  std::vector<std::string> heads = {"case", "median",        "of ceiling", "status",
+                                    "MAD",  "95 % interval", "samples"};
+  if (resources) {
     heads.insert(heads.end(), {"registers", "shared B", "spill B", "launches (blocks × threads)"});
   }
-  heads.emplace_back("status");
   for (const std::string& h : heads) {
-    out << "<th data-sort=\"\"" << (h == "status" ? " class=\"text\"" : "") << ">" << h << "</th>";
+    const bool text = h == "status" || h == "samples" || h.compare(0, 8, "launches") == 0;
+    out << "<th data-sort=\"\"" << (text ? " class=\"text\"" : "") << ">" << h << "</th>";
   }
   out << "</tr></thead><tbody>\n";
   for (const Case* c : cases) {
-    out << case_row(*c, kernels);
+    out << case_row(*c, resources);
   }
   out << "</tbody></table></div>\n";
 }
@@ -216,7 +238,7 @@ std::string stage_table(const Report& r) {
   const auto share = [](const std::optional<double>& v) { return v ? percent(*v) : ""; };
   for (const Case& c : r.cases) {
     for (const Stage& s : c.stages) {
-      rows += "<tr><td>" + html_text(c.id) + "</td><td>" + std::to_string(s.stage) + "</td><td>" +
+      rows += "<tr>" + id_cell(c.id) + "<td>" + std::to_string(s.stage) + "</td><td>" +
               html_text(s.device) + "</td><td>" + share(s.busy_share) + "</td><td>" +
               share(s.bubble_share) + "</td><td>" + (s.hop_s ? human(*s.hop_s, "s") : "") +
               "</td></tr>";
@@ -247,7 +269,9 @@ void write_page(std::ostream& out, const Page& page) {
   });
   if (!kernels.empty()) {
     out << "<h2>Kernels, furthest from their ceiling first</h2>\n";
-    write_table(out, "kernels", kernels, true);
+    write_table(out, "kernels", kernels,
+                std::any_of(kernels.begin(), kernels.end(),
+                            [](const Case* c) { return c->kernel.has_value(); }));
   }
   section(out, "Roofline", roofline_plot(r));
   section(out, "Latency by percentile", percentile_plot(r));

@@ -45,7 +45,7 @@ TEST(Page, HoldsEveryNumberOfTheReport) {
   const Page page = full_page();
   const std::string text = html(page);
   for (const Case& c : page.report.cases) {
-    EXPECT_NE(text.find("<td title=\"" + html_text(c.id) + "\">"), std::string::npos) << c.id;
+    EXPECT_NE(text.find(id_cell(c.id)), std::string::npos) << c.id;
     if (!c.samples.empty()) {
       const Summary s = summarise(c.samples);
       EXPECT_NE(text.find("<td data-v=\"" + Json(s.median).dump() + "\">" +
@@ -207,7 +207,41 @@ TEST(Page, AnEmptyReportIsAPage) {
   EXPECT_NE(html(page).find("</html>"), std::string::npos);
 }
 
+TEST(Page, ManyCasesForOneReasonStandBehindTheirNumber) {
+  Page page;
+  page.report = sample_report();
+  const auto add = [&](const char* name, const char* why) {
+    skip(page.report.cases.emplace_back(make_case(Kind::kCheck, name, {}, Metric::kCount)), why);
+  };
+  for (const char* name : {"a", "b", "c", "d"}) {
+    add(name, "no GPU");
+  }
+  for (const char* name : {"x", "y"}) {
+    add(name, "no link");
+  }
+  const std::string text = html(page);
+  EXPECT_EQ(count(text, "<td class=\"text wrap\">no GPU<"), 1u);
+  EXPECT_EQ(count(text, "<summary>4 cases</summary><table><tr>" + id_cell("check/a")), 1u);
+  EXPECT_EQ(count(text, "<td class=\"text wrap\">no link<"), 2u);
+}
+
+// As many rows and columns as a hostile report likes.
+TEST(Page, LinksOfMoreDevicesThanThereAre) {
+  Report r = sample_report();
+  r.cases.clear();
+  for (int i = 0; i < 3000; ++i) {
+    Case c = make_case(
+        Kind::kP2p, "copy",
+        {{"src", "a" + std::to_string(i)}, {"dst", "b" + std::to_string(i)}, {"bytes", 1.0}},
+        Metric::kBandwidth);
+    c.samples = {{0, 0, std::nullopt, {1.0}}};
+    r.cases.push_back(c);
+  }
+  EXPECT_LT(heat_map(r).size(), size_t{4} << 20);
+}
+
 TEST(Markup, Escapes) {
+  EXPECT_EQ(id_cell("kernel/<b>/M=1"), "<td class=\"id\">kernel/<wbr>&lt;b&gt;/<wbr>M=1</td>");
   EXPECT_EQ(html_text("<a href='x\">&"), "&lt;a href=&#39;x&quot;&gt;&amp;");
   EXPECT_EQ(script_json(Json("</script><!--&\xe2\x80\xa8")),
             "\"\\u003c/script\\u003e\\u003c!--\\u0026\\u2028\"");

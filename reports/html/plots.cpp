@@ -191,18 +191,21 @@ std::string percentile_plot(const Report& r) {
     for (int q = 0; q <= 100; q += 2) {
       curve.emplace_back(2 + 2.36 * q, y.at(quantile(all, q / 100.0)));
     }
-    rows += "<tr><td>" + html_text(c.id) + "</td>";
+    rows += "<tr>" + id_cell(c.id);
     for (const double q : {0.5, 0.9, 0.99, 1.0}) {
       rows += "<td>" + human(quantile(all, q), "s") + "</td>";
     }
-    rows += "<td><svg width=\"240\" height=\"44\" viewBox=\"0 0 240 44\" role=\"img\">" +
-            titled("least to largest value by percentile, 0 to 100") +
-            svg_line(2, 41, 238, 41, "axis") + svg_path(curve, "line") + "</svg></td></tr>";
+    rows +=
+        "<td class=\"text\"><svg width=\"240\" height=\"44\" viewBox=\"0 0 240 44\" role=\"img\">" +
+        titled("least to largest value by percentile, 0 to 100") +
+        svg_line(2, 41, 238, 41, "axis") + svg_path(curve, "line") + "</svg></td></tr>";
   }
-  return rows.empty() ? ""
-                      : "<div class=\"scroll\"><table><thead><tr><th>case</th><th>p50</th><th>p90"
-                        "</th><th>p99</th><th>max</th><th>by percentile</th></tr></thead><tbody>" +
-                            rows + "</tbody></table></div>\n";
+  return rows.empty()
+             ? ""
+             : "<div class=\"scroll\"><table><thead><tr><th>case</th><th>p50</th><th>p90"
+               "</th><th>p99</th><th>max</th><th class=\"text\">by percentile</th></tr></thead>"
+               "<tbody>" +
+                   rows + "</tbody></table></div>\n";
 }
 
 std::string golden_plots(const Report& r) {

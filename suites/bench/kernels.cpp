@@ -138,7 +138,7 @@ class Kernels {
     c->work = report::Work{static_cast<double>(cost.bytes()), static_cast<double>(cost.flops), {}};
     if (last_.noisy) {
       c->status = report::Status::kNoisy;
-      c->reason = "the median is known to +- " + std::to_string(100 * last_.spread()) + " % only";
+      c->reason = last_.doubt;
     }
     hold_against_ceiling(info, cost, c);
   }

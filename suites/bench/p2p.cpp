@@ -235,7 +235,7 @@ class P2p {
     c->stop = last_.noisy ? "cap" : "interval";
     if (last_.noisy) {
       c->status = report::Status::kNoisy;
-      c->reason = "the median is known to +- " + report::percent(last_.spread()) + " only";
+      c->reason = last_.doubt;
     }
   }
 
