@@ -8,7 +8,7 @@
 #     --tests   also what building and running the tests needs
 #     --fuzz    also clang with libFuzzer
 #     --list    print the names and stop
-# Exit code 0 when everything is there, 1 when something is missing and cannot be installed.
+# Exit code 0 when everything is there, 1 when something that is needed cannot be installed.
 set -euo pipefail
 
 build=(g++ make cmake nlohmann-json3-dev libcli11-dev libopenblas-dev libedit-dev)
@@ -48,39 +48,38 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   exit 0
 fi
 
-missing=()
+missing=() required=()
 for package in "${wanted[@]}"; do
-  present "$package" || missing+=("$package")
+  present "$package" && continue
+  missing+=("$package")
+  case " ${optional[*]} " in *" $package "*) ;; *) required+=("$package") ;; esac
 done
 if [ "${#missing[@]}" = 0 ]; then
   echo "deps: all ${#wanted[@]} packages are there"
   exit 0
 fi
 
-# What cannot be installed ends the script, unless all of it is optional.
-give_up() {
-  local package
-  for package in "${missing[@]}"; do
-    case " ${optional[*]} " in *" $package "*) ;; *) exit 1 ;; esac
-  done
-  echo "deps: going on without: ${missing[*]}" >&2
-  exit 0
-}
-
 as_root=()
 if [ "$(id -u)" != 0 ]; then
   if ! command -v sudo >/dev/null; then
     echo "deps: missing: ${missing[*]}" >&2
     echo "deps: neither root nor sudo; run as root: apt-get install -y ${missing[*]}" >&2
-    give_up
+    [ "${#required[@]}" = 0 ]
+    exit
   fi
   as_root=(sudo)
 fi
-echo "deps: installing ${missing[*]}"
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+install() {
+  echo "deps: installing $*"
+  "${apt[@]}" install -y --no-install-recommends "$@" && return
+  echo "deps: could not install: $*" >&2
+  return 1
+}
 # One unreachable source must not stop an install that the others can serve.
 "${apt[@]}" update || echo "deps: apt-get update failed; trying with the lists at hand" >&2
-if ! "${apt[@]}" install -y --no-install-recommends "${missing[@]}"; then
-  echo "deps: could not install: ${missing[*]}" >&2
-  give_up
+if ! install "${missing[@]}"; then
+  [ "${#required[@]}" = "${#missing[@]}" ] && exit 1
+  [ "${#required[@]}" = 0 ] || install "${required[@]}" || exit 1
+  echo "deps: going on without what is optional: ${optional[*]}" >&2
 fi

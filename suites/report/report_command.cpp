@@ -236,7 +236,13 @@ int import_profile(const Options& o) {
     for (const std::string& name : o.payload) {
       command.insert(command.end(), {"--payload", name});
     }
-    put(o.output, report::dump_report(report::to_json(report::nsys::to_report(trace, a, command))));
+    const std::string text =
+        report::dump_report(report::to_json(report::nsys::to_report(trace, a, command)));
+    if (text.size() > static_cast<size_t>(report::kMaxReportBytes)) {
+      fail(ErrorKind::kBadInput, o.files[0], ": its report has ", text.size(), " bytes, at most ",
+           report::kMaxReportBytes, " can be read; record a shorter window (--profile-window)");
+    }
+    put(o.output, text);
   }
   return 0;
 }
