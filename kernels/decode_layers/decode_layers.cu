@@ -30,7 +30,7 @@ layers::Args kernel_args(const DecodeLayersParams& p, const DecodeLayersPlan& pl
   a.F = dev::narrow(kOp, first.down.shape[1]);
   a.ranks = plan.ranks, a.stages = plan.stages;
   a.layout = layers_layout(a.D, a.H, a.K, a.F, plan.blocks, plan.stages);
-  a.at = layers_exchange(a.H, a.K, a.F, plan.ranks);
+  a.at = layers_exchange(a.D, a.H, a.K, a.F, plan.ranks);
   a.gain = first.input_norm.dtype;
   a.eps = p.eps, a.scale_log2 = p.scale * 1.4426950408889634f;
   for (int64_t i = 0; i < p.count; ++i) {
@@ -71,10 +71,9 @@ void decode_layers_cuda(const DecodeLayersParams& p, Stream stream) {
   }
   const int device = p.x.device.index;
   a.exchange = reinterpret_cast<char*>(
-      cuda::scratch(device, stream, cuda::ScratchUser::kDecodeLayersExchange,
-                    layers_exchange(a.H, a.K, a.F, plan.ranks).end));
-  a.counters = reinterpret_cast<unsigned*>(cuda::scratch(
-      device, stream, cuda::ScratchUser::kDecodeLayersCounters, layers_counter_bytes(a.K)));
+      cuda::scratch(device, stream, cuda::ScratchUser::kDecodeLayersExchange, a.at.end));
+  a.counters = reinterpret_cast<unsigned*>(
+      cuda::scratch(device, stream, cuda::ScratchUser::kDecodeLayersCounters, kLayersCounterBytes));
   const auto kernel = p.layers[0].qkv.dtype == DType::kF16
                           ? layers::decode_layers_kernel<dev::f16>
                           : layers::decode_layers_kernel<dev::bf16>;

@@ -49,15 +49,15 @@ void validate(const DecodeLayersParams& p);
 // At pos; for pos_device, which the host cannot read, as if the caches were full.
 Cost cost(const DecodeLayersParams& p);
 // Whether decode_layers_cuda has a kernel for operands that are valid, on their device: compute
-// capability 9.0, E = 128, at most 8 query heads a kv head, D <= 5120, all widths in multiples of
-// 64, up to 64 layers, caches in the weights' dtype, and enough shared memory. Built without CUDA:
-// false.
+// capability 9.0, E = 128, at most 8 query heads a kv head, D <= 5120, D and F in multiples
+// of 128, up to 64 layers, caches in the weights' dtype, and enough shared memory. Built without
+// CUDA: false.
 bool decode_layers_takes(const DecodeLayersParams& p);
 void decode_layers_cpu(const DecodeLayersParams& p);  // plain; judges the device
 void decode_layers_cuda(const DecodeLayersParams& p,
                         Stream stream);  // asynchronous; built without CUDA: kUnsupported
 // Device memory that decode_layers_cuda keeps for each stream it has run on, for a model of that
 // shape (E = 128) on a device of that many SMs.
-int64_t decode_layers_scratch_bytes(int64_t H, int64_t K, int64_t F, int sm_count);
+int64_t decode_layers_scratch_bytes(int64_t D, int64_t H, int64_t K, int64_t F, int sm_count);
 
 }  // namespace ember::k

@@ -9,14 +9,9 @@
 #include <cmath>
 
 #include "kernels/attention_step/attention_step_queries.cuh"
-#include "kernels/decode_layers/decode_layers_ring.cuh"
+#include "kernels/decode_layers/decode_layers_exchange.cuh"
 
 namespace ember::k::layers {
-
-// The warps that compute, alone.
-__device__ __forceinline__ void warps_sync() {
-  asm volatile("bar.sync 1, %0;" ::"n"(32 * kLayersWarps) : "memory");
-}
 
 __device__ __forceinline__ uint4 load_shared(uint32_t at) {
   uint4 v;
@@ -36,7 +31,7 @@ __device__ __forceinline__ uint32_t high_halves(uint32_t a, uint32_t b) {
 }
 
 constexpr int kE = kLayersHeadDim;
-constexpr int kRowBytes = kE * 2;
+constexpr int kRowBytes = kLayersKeyBytes;
 
 // A warp's sums: rows of o[j] are elements 8 g + j and 64 + 8 g + j, columns queries 2t and 2t + 1.
 struct Sums {
@@ -65,16 +60,21 @@ __device__ __forceinline__ void attend(Sums& s, uint32_t queries, uint32_t keys,
   };
   float score[4] = {}, odd[4] = {};
   {
+    constexpr int kChunks = kE / 32;
     const uint32_t k0 = row(keys, fresh, g) + t * 16, k1 = row(keys, fresh, g + 8) + t * 16;
     const uint32_t q = queries + g * kLayersQueryBytes + t * 16;
+    uint4 b[kChunks], w0[kChunks], w1[kChunks];  // all under way before the first is used
 #pragma unroll
-    for (int c = 0; c < kE / 32; ++c) {
-      const uint4 b = g < group ? load_shared(q + c * 64) : make_uint4(0, 0, 0, 0);
-      const uint4 w0 = load_shared(k0 + c * 64), w1 = load_shared(k1 + c * 64);
-      const uint32_t even_keys[4] = {w0.x, w1.x, w0.y, w1.y};
-      const uint32_t odd_keys[4] = {w0.z, w1.z, w0.w, w1.w};
-      dev::mma<T>(score, even_keys, b.x, b.y);
-      dev::mma<T>(odd, odd_keys, b.z, b.w);
+    for (int c = 0; c < kChunks; ++c) {
+      b[c] = g < group ? load_shared(q + c * 64) : make_uint4(0, 0, 0, 0);
+      w0[c] = load_shared(k0 + c * 64), w1[c] = load_shared(k1 + c * 64);
+    }
+#pragma unroll
+    for (int c = 0; c < kChunks; ++c) {
+      const uint32_t even_keys[4] = {w0[c].x, w1[c].x, w0[c].y, w1[c].y};
+      const uint32_t odd_keys[4] = {w0[c].z, w1[c].z, w0[c].w, w1[c].w};
+      dev::mma<T>(score, even_keys, b[c].x, b[c].y);
+      dev::mma<T>(odd, odd_keys, b[c].z, b[c].w);
     }
   }
 #pragma unroll
@@ -102,36 +102,26 @@ __device__ __forceinline__ void attend(Sums& s, uint32_t queries, uint32_t keys,
   const uint32_t v0 = row(values, mine, 2 * t) + g * 16, v1 = row(values, mine, 2 * t + 1) + g * 16;
   const uint32_t v8 = row(values, mine, 2 * t + 8) + g * 16,
                  v9 = row(values, mine, 2 * t + 9) + g * 16;
+  const uint32_t at[4] = {v0, v1, v8, v9};
+  uint4 low[4], high[4];  // elements 8 g.. and 64 + 8 g.. of four positions
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {  // four rows of each tile at a time: fewer registers
-    uint2 low[4], high[4];
-    const uint32_t at[4] = {v0, v1, v8, v9};
+  for (int i = 0; i < 4; ++i) {
+    low[i] = load_shared(at[i]), high[i] = load_shared(at[i] + 2 * (kE / 2));
+  }
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];"
-                   : "=r"(low[i].x), "=r"(low[i].y)
-                   : "r"(at[i] + half * 8)
-                   : "memory");
-      asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];"
-                   : "=r"(high[i].x), "=r"(high[i].y)
-                   : "r"(at[i] + half * 8 + 128)
-                   : "memory");
+  for (int j = 0; j < 8; ++j) {
+    const auto pair = [&](const uint4& a, const uint4& b) {
+      const uint32_t x = j < 2 ? a.x : j < 4 ? a.y : j < 6 ? a.z : a.w;
+      const uint32_t y = j < 2 ? b.x : j < 4 ? b.y : j < 6 ? b.z : b.w;
+      return j % 2 == 0 ? low_halves(x, y) : high_halves(x, y);
+    };
+    const uint32_t tile[4] = {pair(low[0], low[1]), pair(high[0], high[1]), pair(low[2], low[3]),
+                              pair(high[2], high[3])};
+#pragma unroll
+    for (int c = 0; c < 4; ++c) {
+      s.o[j][c] *= shrink[c % 2];
     }
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      const auto pick = [&](const uint2& v) { return j < 2 ? v.x : v.y; };
-      const auto pair = [&](const uint2& a, const uint2& b) {
-        return j % 2 == 0 ? low_halves(pick(a), pick(b)) : high_halves(pick(a), pick(b));
-      };
-      const uint32_t tile[4] = {pair(low[0], low[1]), pair(high[0], high[1]), pair(low[2], low[3]),
-                                pair(high[2], high[3])};
-      float(&o)[4] = s.o[4 * half + j];
-#pragma unroll
-      for (int c = 0; c < 4; ++c) {
-        o[c] *= shrink[c % 2];
-      }
-      dev::mma<T>(o, tile, p0, p1);
-    }
+    dev::mma<T>(s.o[j], tile, p0, p1);
   }
 }
 

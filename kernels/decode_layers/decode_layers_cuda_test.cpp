@@ -61,7 +61,7 @@ void check_cases(const std::vector<DecodeLayersCase>& cases) {
 }
 
 DecodeLayersCase small(int64_t L, int64_t pos, DType t, int64_t group = 2) {
-  DecodeLayersCase c{"small", L, 256, 2 * group, 2, 128, 320, pos};
+  DecodeLayersCase c{"small", L, 256, 2 * group, 2, 128, 384, pos};
   c.dtype = t;
   c.gain = pos % 2 == 0 ? DType::kF32 : t;
   return c;
@@ -76,10 +76,10 @@ TEST(DecodeLayersCuda, EveryPath) {
     for (int64_t pos : {0, 15, 16, 31, 32, 255, 256, 300, 1500}) {
       cases.push_back(small(2, pos, t, pos == 300 ? 8 : pos == 256 ? 5 : 2));
     }
-    DecodeLayersCase wide{"wide", 3, 1600, 4, 2, 128, 8256, 40};
+    DecodeLayersCase wide{"wide", 3, 1664, 4, 2, 128, 8320, 40};
     wide.dtype = t;
     cases.push_back(wide);
-    DecodeLayersCase narrow{"narrow", 1, 64, 1, 1, 128, 64, 3};
+    DecodeLayersCase narrow{"narrow", 1, 128, 1, 1, 128, 128, 3};
     narrow.dtype = t;
     cases.push_back(narrow);
   }

@@ -4,70 +4,38 @@
 // small ones by latency: what five launches a layer cost beside it is what this kernel saves.
 //
 // A layer has five phases: qkv, attention, o, gate and up, down. Between them blocks exchange a
-// vector of a few KB through the L2 cache, and wait for one another at counters. What is read once
-// comes through the ring of decode_layers_ring.cuh, and its copies do not wait: at the start of a
-// phase the weights of the next 190 KB a block lie in shared memory.
+// vector of a few KB through the L2 cache: see decode_layers_exchange.cuh. What is read once comes
+// through the ring of decode_layers_ring.cuh, and its copies do not wait: at the start of a phase
+// the next 190 KB of a block lie in shared memory.
 //
-// A product is left to the tensor cores, which take a stage in a few instructions: 8 rows times 64
-// columns a warp. A lane reads 16 bytes of its row at a time; in even rows the first 64 bytes of
-// the warp's 128 make rows 0-7 of the tile and the others rows 8-15, in odd rows the other way
-// round, so that a quarter of a warp reads 128 different bytes of banks. Columns 0-3 of the other
-// operand hold x for the first 64 bytes, columns 4-7 for the second; half the tile's results are
-// right and the others left. fp32 x are the sum of three 16-bit numbers, a column each: as exact as
-// fp32 arithmetic would be (fp16: two and an end, 22 bits or more of normal numbers).
+// A product is left to the tensor cores, which take a stage in a few instructions: 8 rows times 128
+// columns a warp. The 16 bytes that a lane reads of its row are all of its part of a tile of 16 x
+// 16: elements 0, 1, 4, 5 of the eight stand in rows 0-7, elements 2, 3, 6, 7 in rows 8-15. Columns
+// 0-3 of the other operand hold x for the first, columns 4-7 for the second; half of the results
+// are right and the others left. fp32 x are the sum of three 16-bit numbers, a column each: as
+// exact as fp32 arithmetic would be (fp16: 22 bits or more of normal numbers).
 #pragma once
 
 #include "kernels/decode_layers/decode_layers_attention.cuh"
 
 namespace ember::k::layers {
 
-// ---- Counters: what has been done since the kernel began ----
-enum Counter {
-  kQkvDone,        // warps that have written their rows of q, k and v
-  kAttentionDone,  // kv heads whose outputs are there
-  kXDone,          // warps that have written their rows of x, twice a layer
-  kActDone,        // warps that have written their rows of act
-  kExits,          // blocks that need no counter any more
-};
-
-__device__ __forceinline__ unsigned* counter(const Args& a, int which) {
-  return a.counters + which * kLayersCounterStride;
-}
-
-// Everything that the calling thread wrote, or saw written, comes before.
-__device__ __forceinline__ void add_release(unsigned* to) {
-  asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(to) : "memory");
-}
-
-__device__ __forceinline__ unsigned load_acquire(const unsigned* from) {
-  unsigned v;
-  asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(v) : "l"(from) : "memory");
-  return v;
-}
-
-// Until a counter has reached `target`; all computing warps. Some seconds without an end are a bug,
-// and better reported than waited for.
-__device__ __forceinline__ void wait_for(const unsigned* which, unsigned target) {
-  if (threadIdx.x == 0) {
-    for (unsigned polls = 0; load_acquire(which) < target;) {
-      if (++polls == 1u << 24) {
-        __trap();
-      }
-    }
-  }
-  warps_sync();
-}
-
 // ---- x in planes ----
 
-// v, v', ... whose sum is nearly the fp32 x, to the planes' words of the pair.
+// Where a pair of elements stands in a plane, in words: what a lane needs for 64 columns lies side
+// by side.
+__device__ __forceinline__ int plane_word(int pair) {
+  const int chunk = pair / 16 % 2, t = pair / 4 % 4, half = pair / 2 % 2, second = pair % 2;
+  return pair / 32 * 32 + second * 16 + t * 4 + chunk * 2 + half;
+}
+
+// v, v', ... whose sum is nearly the fp32 x, to the same word of each plane.
 template <class T>
-__device__ __forceinline__ void store_planes(unsigned char* planes, int plane_bytes, int pair,
-                                             float2 v) {
+__device__ __forceinline__ void store_planes(uint32_t* at, int plane_words, float2 v) {
 #pragma unroll
   for (int i = 0; i < kLayersPlanes; ++i) {
     const uint32_t word = dev::pack2<T>(v.x, v.y);
-    reinterpret_cast<uint32_t*>(planes + i * plane_bytes)[pair] = word;
+    at[i * plane_words] = word;
     const float2 kept = dev::unpack2<T>(word);
     v.x -= kept.x, v.y -= kept.y;
   }
@@ -78,61 +46,57 @@ class Block {
  public:
   __device__ __forceinline__ explicit Block(const Args& args) : a(args), ring(args) {}
 
+  // One loop for the four products of a layer, so that their code is there once: a layer runs most
+  // of its code once, and what does not fit the instruction cache has to be fetched each time.
   __device__ __forceinline__ void run() {
-    const int q_rows = (a.H + 2 * a.K) * kE, width = a.H * kE;
     const Facts& f = facts(a);
 #pragma unroll 1
     for (int i = threadIdx.x; i < f.x.count; i += kThreads) {
       residual()[i] = a.x[f.x.first + i];
     }
+    tag = f.tag + 1;
 #pragma unroll 1
     for (int i = 0; i < a.count; ++i) {
       const Layer& layer = a.layer[i];
-      const unsigned done = static_cast<unsigned>(i);
-
-      stage_normed(layer.input_norm, 2 * done);
-      multiply<kLayersPlanes>(f.qkv.groups, a.D, layers_plane_bytes(a.D));
-      warps_sync();
 #pragma unroll 1
-      for (int r = threadIdx.x; r < f.qkv.count; r += kThreads) {
-        reinterpret_cast<float*>(a.exchange + a.at.qkv)[f.qkv.first + r] = row_sum(r);
+      for (int m = 0; m < 4; ++m) {
+        const bool normed = m % 2 == 0;
+        const int columns = normed ? a.D : m == 1 ? a.H * kE : a.F;
+        if (normed) {
+          stage_normed(m == 0 ? layer.input_norm : layer.post_norm, m == 0 ? tag - 1 : tag,
+                       m + i == 0);
+        } else {
+          stage_plain(a.exchange + (m == 1 ? a.at.attn : a.at.act), columns);
+        }
+        multiply(m == 0   ? f.qkv.groups
+                 : m == 2 ? 2 * f.act.groups
+                          : f.x.groups,
+                 columns, normed ? kLayersPlanes : 1);
+        warps_sync();
+        if (m == 0) {
+          send_qkv();
+          if (f.share.any()) {
+            attention(layer);
+          }
+        } else if (m == 2) {
+          send_act(layer.act_scale);
+        } else {
+          tag += m == 3 ? 1 : 0;
+          add_to_x(m == 1 ? 1.0f : layer.down_scale);
+        }
       }
-      arrive(kQkvDone, q_rows);
-
-      if (f.share.any()) {
-        attention(layer, done);
-      }
-
-      wait_for(counter(a, kAttentionDone), (done + 1) * a.K);
-      stage_plain(a.exchange + a.at.attn, width);
-      multiply<1>(f.x.groups, width, 0);
-      warps_sync();
-      add_to_x(f.x, 1.0f);
-
-      stage_normed(layer.post_norm, 2 * done + 1);
-      multiply<kLayersPlanes>(2 * f.act.groups, a.D, layers_plane_bytes(a.D));
-      warps_sync();
+      ++tag;
+    }
+    warps_sync();
 #pragma unroll 1
-      for (int r = threadIdx.x; r < f.act.count; r += kThreads) {
-        const int slot = r / kLayersRows * 2 * kLayersRows + r % kLayersRows;
-        const float gate = row_sum(slot), up = row_sum(slot + kLayersRows);
-        const float value = __fdividef(gate, 1.0f + __expf(-gate)) * up * layer.act_scale;
-        reinterpret_cast<T*>(a.exchange + a.at.act)[f.act.first + r] = dev::from_f32<T>(value);
-      }
-      arrive(kActDone, a.F);
-
-      wait_for(counter(a, kActDone), (done + 1) * arrivals(a.F));
-      stage_plain(a.exchange + a.at.act, a.F);
-      multiply<1>(f.x.groups, a.F, 0);
-      warps_sync();
-      add_to_x(f.x, layer.down_scale);
+    for (int i = threadIdx.x; i < f.x.count; i += kThreads) {
+      a.x[f.x.first + i] = residual()[i];
     }
     leave();
   }
 
  private:
   static constexpr int kThreads = 32 * kLayersWarps;
-  static constexpr int kPairs = kLayersMaxD / 2 / kThreads;  // of x, a thread
 
   static __device__ __forceinline__ int warp() {
     return threadIdx.x / 32;
@@ -145,47 +109,47 @@ class Block {
     return reinterpret_cast<float*>(shared_memory() + a.layout.residual);
   }
 
-  // ---- Arrivals: each warp that may have rows of its own says when they are written ----
-
-  __device__ __forceinline__ unsigned warps_with(int rows) const {
-    return min(kLayersWarps, (layers_most_rows(rows, gridDim.x) + 31) / 32);
-  }
-  __device__ __forceinline__ unsigned arrivals(int rows) const {
-    return gridDim.x * warps_with(rows);
-  }
-  __device__ __forceinline__ void arrive(Counter which, int rows) const {
-    __syncwarp();
-    if (lane() == 0 && warp() < static_cast<int>(warps_with(rows))) {
-      add_release(counter(a, which));
-    }
-  }
-
   // ---- The vector of a product ----
 
-  // rmsnorm(x) * gain, once all of x has been updated `rounds` times.
-  __device__ __forceinline__ void stage_normed(const void* gain, unsigned rounds) {
+  // rmsnorm(x) * gain. The first time x is that of the caller. Until the scale of the norm is known
+  // x * gain stands where its planes will.
+  __device__ __forceinline__ void stage_normed(const void* gain, uint32_t x_tag, bool is_first) {
+    constexpr int kAtOnce = 4;
     const int pairs = a.D / 2;
-    float2 x[kPairs], g[kPairs];
-#pragma unroll
-    for (int j = 0; j < kPairs; ++j) {
-      const int pair = threadIdx.x + j * kThreads;
-      x[j] = g[j] = make_float2(0.0f, 0.0f);
-      if (pair < pairs) {
-        g[j] = dev::load2(gain, a.gain, 2 * pair);
-      }
-    }
-    wait_for(counter(a, kXDone), rounds * arrivals(a.D));
+    uint32_t* planes = reinterpret_cast<uint32_t*>(shared_memory() + a.layout.planes);
+    const int plane_words = layers_plane_bytes(a.D) / 4;
     float squares = 0.0f;
+#pragma unroll 1
+    for (int first = threadIdx.x; first - lane() < pairs; first += kAtOnce * kThreads) {
+      float2 g[kAtOnce];
+      uint4 x[kAtOnce];
 #pragma unroll
-    for (int j = 0; j < kPairs; ++j) {
-      const int pair = threadIdx.x + j * kThreads;
-      if (pair < pairs) {
-        x[j] = __ldcg(reinterpret_cast<const float2*>(a.x) + pair);
+      for (int j = 0; j < kAtOnce; ++j) {
+        const int pair = first + j * kThreads;
+        g[j] = pair < pairs ? dev::load2(gain, a.gain, 2 * pair) : make_float2(0.0f, 0.0f);
       }
-    }
+      if (is_first) {
 #pragma unroll
-    for (int j = 0; j < kPairs; ++j) {
-      squares = fmaf(x[j].x, x[j].x, fmaf(x[j].y, x[j].y, squares));
+        for (int j = 0; j < kAtOnce; ++j) {
+          const int pair = first + j * kThreads;
+          const uint2 v =
+              pair < pairs ? reinterpret_cast<const uint2*>(a.x)[pair] : make_uint2(0, 0);
+          x[j] = make_uint4(v.x, 0, v.y, 0);
+        }
+      } else {
+        receive(x, a.exchange + a.at.x, first, kThreads, pairs, x_tag, pairs > 4 * kThreads);
+      }
+#pragma unroll
+      for (int j = 0; j < kAtOnce; ++j) {
+        const int pair = first + j * kThreads;
+        if (pair < pairs) {
+          const float lo = __uint_as_float(x[j].x), hi = __uint_as_float(x[j].z);
+          squares = fmaf(lo, lo, fmaf(hi, hi, squares));
+          uint32_t* at = planes + plane_word(pair);
+          at[0] = __float_as_uint(lo * g[j].x);
+          at[plane_words] = __float_as_uint(hi * g[j].y);
+        }
+      }
     }
     squares = dev::warp_sum(squares);
     float* each = facts(a).squares;
@@ -195,72 +159,115 @@ class Block {
     warps_sync();
     squares = lane() < kLayersWarps ? each[lane()] : 0.0f;
     const float scale = rsqrtf(dev::warp_sum(squares) / static_cast<float>(a.D) + a.eps);
-#pragma unroll
-    for (int j = 0; j < kPairs; ++j) {
-      const int pair = threadIdx.x + j * kThreads;
-      if (pair < pairs) {
-        store_planes<T>(shared_memory() + a.layout.planes, layers_plane_bytes(a.D), pair,
-                        make_float2(x[j].x * scale * g[j].x, x[j].y * scale * g[j].y));
-      }
+#pragma unroll 2
+    for (int pair = threadIdx.x; pair < pairs; pair += kThreads) {
+      uint32_t* at = planes + plane_word(pair);
+      store_planes<T>(
+          at, plane_words,
+          make_float2(__uint_as_float(at[0]) * scale, __uint_as_float(at[plane_words]) * scale));
     }
     warps_sync();
   }
 
   // n 16-bit numbers as they are.
   __device__ __forceinline__ void stage_plain(const char* from, int n) {
-    for (int i = threadIdx.x; i < n / 8; i += kThreads) {
-      reinterpret_cast<uint4*>(shared_memory() + a.layout.planes)[i] =
-          __ldcg(reinterpret_cast<const uint4*>(from) + i);
+    constexpr int kAtOnce = 4;
+#pragma unroll 1
+    for (int first = 0; first < n / 4; first += kAtOnce * kThreads) {
+      uint4 v[kAtOnce];
+      receive(v, from, first + threadIdx.x, kThreads, n / 4, tag, n / 4 > 4 * kThreads);
+#pragma unroll
+      for (int j = 0; j < kAtOnce; ++j) {
+        const int i = first + threadIdx.x + j * kThreads;
+        if (i < n / 4) {
+          uint32_t* plane = reinterpret_cast<uint32_t*>(shared_memory() + a.layout.planes);
+          plane[plane_word(2 * i)] = v[j].x;
+          plane[plane_word(2 * i + 1)] = v[j].z;
+        }
+      }
     }
     warps_sync();
   }
 
   // ---- Products ----
 
-  // Sums of the warp's columns of `groups` groups of rows to partial.
-  template <int kPlanes>
-  __device__ __forceinline__ void multiply(int groups, int columns, int plane_bytes) {
-    constexpr int kTiles = kLayersColumns / 64 / kLayersWarps, kColumns = kTiles * 64;
-    const int g = lane() / 4, t = lane() % 4;
-    const uint32_t near = g * kLayersColumns * 2 + warp() * kColumns * 2 + (g & 1) * 64 + t * 16;
-    const bool has_plane = (g & 3) < kPlanes;
+  static constexpr int kColumns = kLayersColumns / kLayersWarps;  // of a stage, a warp
+  static_assert(kColumns == 128, "four tiles of 32");
+
+  // A warp's part of a stage in registers, and x of its columns.
+  struct Tiles {
+    uint4 w[4], x[2];
+  };
+
+  // Sums of the warp's columns of `groups` groups of rows to partial. The next stage is loaded
+  // before this one is used.
+  __device__ __forceinline__ void multiply(int groups, int columns, int planes) {
+    if (groups == 0) {
+      return;
+    }
+    const int g = here(lane()) / 4, t = here(lane()) % 4, first = warp() * kColumns;
+    // Odd rows read the second 64 bytes first: a quarter of a warp reads 128 bytes of all banks.
+    const uint32_t at = g * kLayersRowBytes + first * 2 + (g & 1) * 64 + t * 16;
+    const bool has_plane = (g & 3) < planes;
     const uint32_t x0 = dev::shared_address(shared_memory() + a.layout.planes) +
-                        (g & 3) * plane_bytes + warp() * kColumns * 2 + (g >> 2) * 64 + t * 16;
+                        (g & 3) * layers_plane_bytes(columns) + first * 2 + (g >> 2) * 64 + t * 16;
+    const auto load = [&](Tiles& tiles, int column) {
+      const bool any = column + first < columns;
+      tiles.x[0] = tiles.x[1] = make_uint4(0, 0, 0, 0);
+      if (any && has_plane) {
+        tiles.x[0] = load_shared(x0 + column * 2), tiles.x[1] = load_shared(x0 + column * 2 + 128);
+      }
+      ring.wait_full();
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        tiles.w[i] = any ? load_shared((ring.stage() + at + 128 * (i / 2)) ^ (64 * (i % 2)))
+                         : make_uint4(0, 0, 0, 0);
+      }
+      ring.next();
+    };
     float* to = reinterpret_cast<float*>(shared_memory() + a.layout.partial) +
                 g * kLayersPartialFloats + warp();
-#pragma unroll 1
-    for (int group = 0; group < groups; ++group, to += kLayersRows * kLayersPartialFloats) {
-      float even[4] = {}, odd[4] = {};
-#pragma unroll 1
-      for (int column = 0; column < columns; column += kLayersColumns) {
-        const int mine =
-            columns - column - warp() * kColumns;  // columns left from the warp's first
-        uint4 b[kTiles];
-#pragma unroll
-        for (int i = 0; i < kTiles; ++i) {
-          b[i] = 64 * i < mine && has_plane ? load_shared(x0 + (column + 64 * i) * 2)
-                                            : make_uint4(0, 0, 0, 0);
-        }
-        ring.wait_full();
-#pragma unroll
-        for (int i = 0; i < kTiles; ++i) {
-          if (64 * i < mine) {
-            const uint32_t at = ring.stage() + near + 128 * i;
-            const uint4 w0 = load_shared(at), w1 = load_shared(at ^ 64);
-            const uint32_t even_tile[4] = {w0.x, w1.x, w0.y, w1.y};
-            const uint32_t odd_tile[4] = {w0.z, w1.z, w0.w, w1.w};
-            dev::mma<T>(even, even_tile, b[i].x, b[i].y);
-            dev::mma<T>(odd, odd_tile, b[i].z, b[i].w);
-          }
-        }
-        ring.release();
+    float even[4] = {}, odd[4] = {};
+    int group = 0, column = 0;
+    // True after the last stage.
+    const auto use = [&](const Tiles& tiles, Tiles& next) {
+      ring.release_last();
+      column += kLayersColumns;
+      const bool ends_group = column >= columns;
+      if (ends_group) {
+        column = 0;
+        ++group;
       }
-      const bool same = (t >> 1) == (g & 1);
-      const float sum = dev::quad_sum(same ? even[0] + even[1] + (odd[0] + odd[1])
-                                           : even[2] + even[3] + (odd[2] + odd[3]));
-      if (t == 0) {
-        *to = sum;
+      if (group < groups) {
+        load(next, column);
       }
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const uint4 &same = tiles.w[i], &swapped = tiles.w[i ^ 1], &x = tiles.x[i / 2];
+        const bool swap = g & 1;
+        const uint4 w = make_uint4(swap ? swapped.x : same.x, swap ? swapped.y : same.y,
+                                   swap ? swapped.z : same.z, swap ? swapped.w : same.w);
+        const uint32_t tile[4] = {w.x, w.y, w.z, w.w};
+        dev::mma<T>(i % 2 == 0 ? even : odd, tile, i % 2 == 0 ? x.x : x.z, i % 2 == 0 ? x.y : x.w);
+      }
+      if (ends_group) {
+        const float sum = dev::quad_sum(t < 2 ? even[0] + even[1] + (odd[0] + odd[1])
+                                              : even[2] + even[3] + (odd[2] + odd[3]));
+        if (t == 0) {
+          *to = sum;
+        }
+        to += kLayersRows * kLayersPartialFloats;
+#pragma unroll
+        for (int c = 0; c < 4; ++c) {
+          even[c] = odd[c] = 0.0f;
+        }
+      }
+      return group == groups;
+    };
+    Tiles one, other{};  // defined, or it would count as alive through all layers
+    load(one, 0);
+#pragma unroll 1
+    while (!use(one, other) && !use(other, one)) {
     }
   }
 
@@ -278,14 +285,38 @@ class Block {
     return sum;
   }
 
-  __device__ __forceinline__ void add_to_x(const Rows& rows, float scale) {
+  __device__ __forceinline__ void send_qkv() const {
+    const Rows& rows = facts(a).qkv;
+#pragma unroll 1
+    for (int r = threadIdx.x; r < rows.count; r += kThreads) {
+      send(a.exchange + a.at.qkv, rows.first + r, __float_as_uint(row_sum(r)), tag);
+    }
+  }
+
+  __device__ __forceinline__ void send_act(float scale) const {
+    const Rows& rows = facts(a).act;
+#pragma unroll 1
+    for (int pair = threadIdx.x; pair < rows.count / 2; pair += kThreads) {
+      send(a.exchange + a.at.act, rows.first / 2 + pair,
+           dev::pack2<T>(activation(2 * pair, scale), activation(2 * pair + 1, scale)), tag);
+    }
+  }
+
+  // What a row of gate and up becomes.
+  __device__ __forceinline__ float activation(int r, float scale) const {
+    const int slot = r / kLayersRows * 2 * kLayersRows + r % kLayersRows;
+    const float gate = row_sum(slot), up = row_sum(slot + kLayersRows);
+    return __fdividef(gate, 1.0f + __expf(-gate)) * up * scale;
+  }
+
+  __device__ __forceinline__ void add_to_x(float scale) {
+    const Rows& rows = facts(a).x;
 #pragma unroll 1
     for (int r = threadIdx.x; r < rows.count; r += kThreads) {
       const float x = residual()[r] + scale * row_sum(r);
       residual()[r] = x;
-      a.x[rows.first + r] = x;
+      send(a.exchange + a.at.x, rows.first + r, __float_as_uint(x), tag);
     }
-    arrive(kXDone, a.D);
   }
 
   // ---- Attention ----
@@ -297,60 +328,46 @@ class Block {
   __device__ __forceinline__ float2* part_tails(int w) const {
     return reinterpret_cast<float2*>(shared_memory() + a.layout.tails) + w * kLayersMaxGroup;
   }
-  __device__ __forceinline__ float2* part_of(int rank) const {
-    return reinterpret_cast<float2*>(a.exchange + a.at.parts) +
-           (facts(a).share.head * a.ranks + rank) * (layers_part_floats(a.group) / 2);
+  __device__ __forceinline__ char* part_of(int rank, int row) const {
+    const int part = (facts(a).share.head * a.ranks + rank) * a.group + row;
+    return a.exchange + a.at.parts + int64_t{part} * kLayersPartUnits * 16;
   }
 
   // The new token's queries, K and V of the share's kv head, a warp a row; K and V also go to the
   // caches where the share has the newest position.
-  __device__ __forceinline__ void make_rows(const Layer& layer, unsigned done) {
-    constexpr int kRounds = (kLayersMaxGroup + 2 + kLayersWarps - 1) / kLayersWarps;
+  __device__ __forceinline__ void make_rows(const Layer& layer) {
     const Share& share = facts(a).share;
-    step::Pairs<kE> q_gain, k_gain, angles, x[kRounds];
-    q_gain.load(layer.q_norm, a.gain, 0);
-    k_gain.load(layer.k_norm, a.gain, 0);
+    step::Pairs<kE> angles;
     angles.load_angles(dev::Rows{facts(a).cos, 0, DType::kF32},
                        dev::Rows{facts(a).sin, 0, DType::kF32}, 0);
-    wait_for(counter(a, kQkvDone), (done + 1) * arrivals((a.H + 2 * a.K) * kE));
-#pragma unroll
-    for (int i = 0; i < kRounds; ++i) {
-      const int row = warp() + i * kLayersWarps;
-      if (row < a.group + 2) {
-        const int from =
-            row < a.group ? share.head * a.group + row : a.H + share.head + (row - a.group) * a.K;
-        const float2* at =
-            reinterpret_cast<const float2*>(a.exchange + a.at.qkv) + from * (kE / 2) + lane();
-        const float2 lo = __ldcg(at), hi = __ldcg(at + kE / 4);
-        x[i].lo[0] = lo.x, x[i].lo[1] = lo.y, x[i].hi[0] = hi.x, x[i].hi[1] = hi.y;
+#pragma unroll 1
+    for (int row = warp(); row < a.group + 2; row += kLayersWarps) {
+      const bool is_q = row<a.group, is_v = row> a.group;
+      step::Pairs<kE> x, gain;
+      gain.load(is_q ? layer.q_norm : layer.k_norm, a.gain, 0);
+      const int from = is_q ? share.head * a.group + row : a.H + share.head + (row - a.group) * a.K;
+      uint4 v[2];
+      receive(v, a.exchange + a.at.qkv + int64_t{from} * kE * 8, lane(), 32, kE / 2, tag, false);
+      x.lo[0] = __uint_as_float(v[0].x), x.lo[1] = __uint_as_float(v[0].z);
+      x.hi[0] = __uint_as_float(v[1].x), x.hi[1] = __uint_as_float(v[1].z);
+      if (!is_v) {
+        x.norm_and_rotate(gain, angles, a.eps);
       }
-    }
-#pragma unroll
-    for (int i = 0; i < kRounds; ++i) {
-      const int row = warp() + i * kLayersWarps;
-      if (row < a.group) {
-        x[i].norm_and_rotate(q_gain, angles, a.eps);
-        x[i].store(
-            reinterpret_cast<T*>(shared_memory() + a.layout.queries + row * kLayersQueryBytes));
-      } else if (row < a.group + 2) {
-        const bool is_v = row > a.group;
-        if (!is_v) {
-          x[i].norm_and_rotate(k_gain, angles, a.eps);
-        }
-        x[i].store(reinterpret_cast<T*>(shared_memory() + a.layout.fresh) + (is_v ? kE : 0));
-        if (share.rank == share.shares - 1) {
-          x[i].store(static_cast<T*>(is_v ? layer.v : layer.k) +
-                     (int64_t{share.head} * a.limit + facts(a).pos) * kE);
-        }
+      unsigned char* to = is_q ? shared_memory() + a.layout.queries + row * kLayersQueryBytes
+                               : shared_memory() + a.layout.fresh + (is_v ? kRowBytes : 0);
+      x.store(reinterpret_cast<T*>(to));
+      if (!is_q && share.rank == share.shares - 1) {
+        x.store(static_cast<T*>(is_v ? layer.v : layer.k) +
+                (int64_t{share.head} * a.limit + facts(a).pos) * kE);
       }
     }
     warps_sync();
   }
 
-  __device__ __forceinline__ void attention(const Layer& layer, unsigned done) {
+  __device__ __forceinline__ void attention(const Layer& layer) {
     const Share& share = facts(a).share;
     const int pos = facts(a).pos;
-    make_rows(layer, done);
+    make_rows(layer);
     const uint32_t queries = dev::shared_address(shared_memory() + a.layout.queries);
     const uint32_t fresh = dev::shared_address(shared_memory() + a.layout.fresh);
     Sums sums;
@@ -364,101 +381,93 @@ class Block {
         attend<T>(sums, queries, keys, keys + kLayersKeys * kRowBytes, fresh, first, pos, a.group,
                   a.scale_log2);
       }
-      ring.release();
+      ring.next();
+      ring.release_last();
     }
     store_part(part_rows(warp()), part_tails(warp()), sums, a.group);
     warps_sync();
     const int warps = min(kLayersWarps, 2 * stages);
-    const auto merged = [&](int row, int element) {
-      return step::merge<kLayersWarps>(
-          warps, [&](int w) { return part_tails(w)[row]; },
-          [&](int w) {
-            return *reinterpret_cast<const float2*>(part_rows(w) + row * kLayersPartFloats +
-                                                    element);
-          });
-    };
-    if (share.shares == 1) {
-      for_each_pair(
-          [&](int, int row, int element) { store_output(row, element, merged(row, element)); });
-    } else {
-      float2* mine = part_of(share.rank);
-      for_each_pair([&](int i, int row, int element) {
-        const step::Merged m = merged(row, element);
-        __stcg(mine + i, m.value);
-        if (element == 0) {
-          __stcg(mine + a.group * (kE / 2) + row, make_float2(m.max, m.sum));
-        }
-      });
-      if (!draw_last_ticket()) {
-        return;
-      }
-      for_each_pair([&](int i, int row, int element) {
-        store_output(
-            row, element,
-            step::merge<kLayersWarps>(
-                share.shares, [&](int p) { return __ldcg(part_of(p) + a.group * (kE / 2) + row); },
-                [&](int p) { return __ldcg(part_of(p) + i); }));
-      });
-    }
-    warps_sync();
-    if (threadIdx.x == 0) {
-      add_release(counter(a, kAttentionDone));
-    }
-  }
-
-  // f(pair, query head, element) for the pairs of elements of the kv head's outputs.
-  template <class F>
-  __device__ __forceinline__ void for_each_pair(const F& f) const {
 #pragma unroll 1
     for (int i = threadIdx.x; i < a.group * (kE / 2); i += kThreads) {
-      f(i, i / (kE / 2), i % (kE / 2) * 2);
+      const int row = i / (kE / 2), pair = i % (kE / 2);
+      const step::Merged m = step::merge<kLayersWarps>(
+          warps, [&](int w) { return part_tails(w)[row]; },
+          [&](int w) {
+            return reinterpret_cast<const float2*>(part_rows(w) + row * kLayersPartFloats)[pair];
+          });
+      if (share.shares == 1) {
+        send_output(row, pair, m);
+        continue;
+      }
+      char* part = part_of(share.rank, row);
+      send_pair(part, pair, __float_as_uint(m.value.x), __float_as_uint(m.value.y), tag);
+      if (pair == 0) {
+        send_pair(part, kE / 2, __float_as_uint(m.max), __float_as_uint(m.sum), tag);
+      }
     }
+    if (share.shares > 1) {
+      merge_shares();
+    }
+    warps_sync();  // what follows takes this memory
   }
 
-  __device__ __forceinline__ void store_output(int row, int element, const step::Merged& m) const {
-    const int at = (facts(a).share.head * a.group + row) * kE + element;
+  __device__ __forceinline__ void send_output(int row, int pair, const step::Merged& m) const {
+    const int head = facts(a).share.head * a.group + row;
     const float inverse = 1.0f / m.sum;
-    *reinterpret_cast<uint32_t*>(a.exchange + a.at.attn + 2 * at) =
-        dev::pack2<T>(m.value.x * inverse, m.value.y * inverse);
+    send(a.exchange + a.at.attn, head * (kE / 2) + pair,
+         dev::pack2<T>(m.value.x * inverse, m.value.y * inverse), tag);
   }
 
-  // True in one block of a kv head: the one whose part came last, which merges them all. Which one
-  // that is changes nothing in the result.
-  __device__ __forceinline__ bool draw_last_ticket() const {
-    Facts& f = facts(a);
-    warps_sync();
-    if (threadIdx.x == 0) {
-      unsigned drawn;  // wraps to zero with the last
-      asm volatile("atom.acq_rel.gpu.global.inc.u32 %0, [%1], %2;"
-                   : "=r"(drawn)
-                   : "l"(a.counters + kLayersCounters * kLayersCounterStride + f.share.head),
-                     "r"(f.share.shares - 1)
-                   : "memory");
-      f.last = drawn == static_cast<unsigned>(f.share.shares) - 1;
-    }
-    warps_sync();
-    return f.last;
-  }
-
-  // The block that comes last leaves the counters as it found them.
-  __device__ __forceinline__ void leave() const {
-    warps_sync();  // nobody of the block waits any more
-    if (threadIdx.x == 0) {
-      unsigned before;
-      asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"
-                   : "=r"(before)
-                   : "l"(counter(a, kExits))
-                   : "memory");
-      if (before == gridDim.x - 1) {
-        for (int i = 0; i < kLayersCounters; ++i) {
-          *counter(a, i) = 0;
+  // The shares' blocks take the query heads in turn and put each together from all parts.
+  __device__ __forceinline__ void merge_shares() const {
+    const Share& share = facts(a).share;
+    const int rows = (a.group - share.rank + share.shares - 1) / share.shares;  // or less than one
+    const int units = share.shares * kLayersPartUnits;
+    warps_sync();  // parts of warps have been read
+    float* gathered = reinterpret_cast<float*>(shared_memory() + a.layout.parts);
+#pragma unroll 1
+    for (int n = 0; n < rows; ++n) {
+      const int row = share.rank + n * share.shares;
+#pragma unroll 1
+      for (int first = 0; first < units; first += kThreads) {
+        const int i = first + threadIdx.x, rank = i / kLayersPartUnits;
+        uint4 v[1];
+        // Of a lane past the end nothing is asked: its pair is number 1 of 1.
+        receive(v, part_of(i < units ? rank : 0, row), i < units ? i % kLayersPartUnits : 1, 1,
+                i < units ? kLayersPartUnits : 1, tag, false);
+        if (i < units) {
+          reinterpret_cast<float2*>(gathered + (n * share.shares + rank) *
+                                                   kLayersPartFloats)[i % kLayersPartUnits] =
+              make_float2(__uint_as_float(v[0].x), __uint_as_float(v[0].z));
         }
       }
+    }
+    warps_sync();
+#pragma unroll 1
+    for (int i = threadIdx.x; i < rows * (kE / 2); i += kThreads) {
+      const int n = i / (kE / 2), pair = i % (kE / 2);
+      const auto part = [&](int p) {
+        return reinterpret_cast<const float2*>(gathered +
+                                               (n * share.shares + p) * kLayersPartFloats);
+      };
+      send_output(share.rank + n * share.shares, pair,
+                  step::merge<kLayersWarps>(
+                      share.shares, [&](int p) { return part(p)[kE / 2]; },
+                      [&](int p) { return part(p)[pair]; }));
+    }
+  }
+
+  // The block that comes last makes the tags of this launch old ones.
+  __device__ __forceinline__ void leave() const {
+    if (threadIdx.x == 0 && atomicAdd(a.counters + 1, 1u) == gridDim.x - 1) {
+      a.counters[0] += 1;
+      a.counters[1] = 0;
     }
   }
 
   const Args& a;
   Ring ring;
+  uint32_t tag = 0;  // of what is exchanged now
 };
 
 template <class T>
@@ -479,8 +488,9 @@ __global__ void __launch_bounds__(32 * (kLayersWarps + 1), 1)
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
     Facts& f = facts(a);
     f.pos = pos;
+    f.tag = __ldcg(a.counters) * (2 * kLayersMaxCount);
     f.share.set(a, pos);
-    f.qkv.set((a.H + 2 * a.K) * kE), f.x.set(a.D), f.act.set(a.F);
+    f.qkv.set((a.H + 2 * a.K) * kE, 1), f.x.set(a.D, 1), f.act.set(a.F, 2);
   }
   for (int i = threadIdx.x; i < kE / 2; i += blockDim.x) {
     facts(a).cos[i] = a.cos[int64_t{pos} * (kE / 2) + i];

@@ -40,8 +40,8 @@ bool layers_fit_kernel(const DecodeLayersParams& p) {
   const DecodeLayer& first = p.layers[0];
   const int64_t D = p.x.shape[1], E = first.q_norm.shape[0], K = first.k_cache.shape[0];
   const int64_t width = first.o.shape[1], F = first.down.shape[1];
-  if (E != kLayersHeadDim || width / E / K > kLayersMaxGroup || D > kLayersMaxD || D % 64 != 0 ||
-      F % 64 != 0 || F > (int64_t{1} << 16) || p.count > kLayersMaxCount || !aligned(p.x) ||
+  if (E != kLayersHeadDim || width / E / K > kLayersMaxGroup || D > kLayersMaxD || D % 128 != 0 ||
+      F % 128 != 0 || F > (int64_t{1} << 16) || p.count > kLayersMaxCount || !aligned(p.x) ||
       !aligned(p.cos) || !aligned(p.sin)) {
     return false;
   }
@@ -61,10 +61,12 @@ bool layers_fit_kernel(const DecodeLayersParams& p) {
   return true;
 }
 
-int64_t decode_layers_scratch_bytes(int64_t H, int64_t K, int64_t F, int sm_count) {
+int64_t decode_layers_scratch_bytes(int64_t D, int64_t H, int64_t K, int64_t F, int sm_count) {
   const int ranks = std::max(1, sm_count / static_cast<int>(K));
-  return layers_exchange(static_cast<int>(H), static_cast<int>(K), static_cast<int>(F), ranks).end +
-         (layers_counter_bytes(K) + 255) / 256 * 256;
+  return layers_exchange(static_cast<int>(D), static_cast<int>(H), static_cast<int>(K),
+                         static_cast<int>(F), ranks)
+             .end +
+         256;
 }
 
 }  // namespace ember::k

@@ -29,7 +29,7 @@ struct Args {
   DType gain;
   float eps, scale_log2;
   char* exchange;      // of `at`
-  unsigned* counters;  // zero before and after
+  unsigned* counters;  // launches so far; blocks that have left, zero before and after
   LayersLayout layout;
   LayersExchange at;
   Layer layer[kLayersMaxCount];
@@ -109,22 +109,23 @@ struct Ring {
   }
   // Of the warps that compute.
   __device__ __forceinline__ void wait_full() const { barrier_wait(full(), parity); }
-  __device__ __forceinline__ void release() {
+  // The place before this one.
+  __device__ __forceinline__ void release_last() const {
     __syncwarp();  // all lanes have read
     if (threadIdx.x % 32 == 0) {
-      barrier_arrive(empty());
+      barrier_arrive(empty() + 8 * (at == 0 ? a.stages - 1 : -1));
     }
-    next();
   }
 };
 
-// The block's rows of a matrix.
+// The block's rows of a matrix, shared out in units of rows; the last of its groups of 8 may have
+// fewer.
 struct Rows {
   int groups, first, count;
-  __device__ __forceinline__ void set(int rows) {
-    const int begin = layers_cut(blockIdx.x, rows, gridDim.x);
-    groups = layers_cut(blockIdx.x + 1, rows, gridDim.x) - begin;
-    first = begin * kLayersRows, count = groups * kLayersRows;
+  __device__ __forceinline__ void set(int rows, int unit) {
+    first = layers_cut(blockIdx.x, rows / unit, gridDim.x) * unit;
+    count = layers_cut(blockIdx.x + 1, rows / unit, gridDim.x) * unit - first;
+    groups = (count + kLayersRows - 1) / kLayersRows;
   }
 };
 
@@ -153,7 +154,7 @@ struct Facts {
   Share share;
   Rows qkv, x, act;
   float squares[kLayersWarps];                             // each warp's part of a sum
-  unsigned last;                                           // whether the block drew the last ticket
+  uint32_t tag;                                            // of the launch
   float cos[kLayersHeadDim / 2], sin[kLayersHeadDim / 2];  // of the position
 };
 static_assert(sizeof(Facts) <= kLayersFactBytes, "LayersLayout has room for them");
@@ -166,27 +167,44 @@ __device__ __forceinline__ Facts& facts(const Args& a) {
 class Copier {
  public:
   __device__ __forceinline__ explicit Copier(const Args& args)
-      : a(args), ring(args), lane(threadIdx.x % 32) {
+      : a(args), ring(args), arriving_(args), lane(threadIdx.x % 32) {
     asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(once_));
     asm volatile("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;" : "=l"(normal_));
   }
 
+  // One loop for all matrices: code that is run once a layer has to be fetched once a layer.
   __device__ __forceinline__ void run() {
     const Facts& f = facts(a);
-    const int width = a.H * kLayersHeadDim;
 #pragma unroll 1
     for (int i = 0; i < a.count; ++i) {
       const Layer& layer = a.layer[i];
-      rows(layer.qkv, f.qkv, a.D, 0);
-      cache(f.share, f.pos, static_cast<const char*>(layer.k), static_cast<const char*>(layer.v));
-      rows(layer.o, f.x, width, 0);
-      rows(layer.gate_up, f.act, a.D, int64_t{a.F} * a.D * 2);
-      rows(layer.down, f.x, a.F, 0);
+#pragma unroll 1
+      for (int m = 0; m < 4; ++m) {
+        const char* w = m == 0 ? layer.qkv : m == 1 ? layer.o : m == 2 ? layer.gate_up : layer.down;
+        const int columns = m == 1 ? a.H * kLayersHeadDim : m == 3 ? a.F : a.D;
+        if (m == 1) {
+          cache(f.share, f.pos, static_cast<const char*>(layer.k),
+                static_cast<const char*>(layer.v));
+        }
+        rows(w,
+             m == 0   ? f.qkv
+             : m == 2 ? f.act
+                      : f.x,
+             columns, m == 2 ? int64_t{a.F} * a.D * 2 : 0);
+      }
     }
   }
 
  private:
+  // Until the stage is free, and not too many are under way. What is asked for waits in the memory
+  // system's queues, and whatever the other warps exchange waits behind it.
   __device__ __forceinline__ void acquire(int bytes) {
+    if (asked_ == kLayersInFlight) {
+      barrier_wait(arriving_.full(), arriving_.parity);
+      arriving_.next();
+    } else {
+      ++asked_;
+    }
     barrier_wait(ring.empty(), ring.parity ^ 1);
     if (lane == 0) {
       barrier_expect(ring.full(), bytes);
@@ -194,23 +212,25 @@ class Copier {
     __syncwarp();
   }
 
-  // The block's groups of a matrix (rows, columns); with a twin, the group so many bytes further
-  // follows each.
+  // The block's rows of a matrix with so many columns; with a twin, the group so many bytes further
+  // follows each group of rows.
   __device__ __forceinline__ void rows(const char* w, const Rows& mine, int columns, int64_t twin) {
     const int64_t row_bytes = int64_t{columns} * 2;
     const char* row = w + (mine.first + lane % kLayersRows) * row_bytes;
-    const int groups = mine.groups;
 #pragma unroll 1
-    for (int group = 0; group < groups; ++group, row += kLayersRows * row_bytes) {
+    for (int left = mine.count; left > 0; left -= kLayersRows, row += kLayersRows * row_bytes) {
+      const int n = min(kLayersRows, left);
 #pragma unroll 1
       for (int side = 0; side <= (twin != 0 ? 1 : 0); ++side) {
 #pragma unroll 1
         for (int column = 0; column < columns; column += kLayersColumns) {
           const int bytes = 2 * min(kLayersColumns, columns - column);
-          acquire(kLayersRows * bytes);
-          if (lane < kLayersRows) {
-            bulk_copy(ring.stage() + lane * kLayersColumns * 2,
-                      row + side * twin + int64_t{column} * 2, bytes, ring.full(), once_);
+          acquire(n * bytes);
+          const bool whole = columns == kLayersColumns;  // rows without gaps, in one copy
+          if (lane < (whole ? 1 : n)) {
+            bulk_copy(ring.stage() + lane * kLayersRowBytes,
+                      row + side * twin + int64_t{column} * 2, whole ? n * bytes : bytes,
+                      ring.full(), once_);
           }
           ring.next();
         }
@@ -220,23 +240,23 @@ class Copier {
 
   // Positions of the share before the new one.
   __device__ __forceinline__ void cache(const Share& share, int pos, const char* k, const char* v) {
-    constexpr int kRow = kLayersHeadDim * 2;
-    const int64_t plane = int64_t{share.head} * a.limit * kRow;
+    const int64_t plane = int64_t{share.head} * a.limit * kLayersKeyBytes;
 #pragma unroll 1
     for (int s = share.first; s < share.last; ++s) {
-      const int bytes = min(kLayersKeys, pos - s * kLayersKeys) * kRow;
+      const int bytes = min(kLayersKeys, pos - s * kLayersKeys) * kLayersKeyBytes;
       acquire(2 * bytes);
       if (lane < 2 && bytes > 0) {
-        bulk_copy(ring.stage() + lane * kLayersKeys * kRow,
-                  (lane == 0 ? k : v) + plane + int64_t{s} * kLayersKeys * kRow, bytes, ring.full(),
-                  normal_);
+        bulk_copy(ring.stage() + lane * kLayersKeys * kLayersKeyBytes,
+                  (lane == 0 ? k : v) + plane + int64_t{s} * kLayersKeys * kLayersKeyBytes, bytes,
+                  ring.full(), normal_);
       }
       ring.next();
     }
   }
 
   const Args& a;
-  Ring ring;
+  Ring ring, arriving_;  // where the next stage goes; the oldest that may not be there yet
+  int asked_ = 0;
   int lane;
   uint64_t once_, normal_;
 };

@@ -205,13 +205,15 @@ TEST(DecodeLayersPlan, FitsEveryModel) {
       EXPECT_LE(plan.shared_bytes, 227 << 10);
       EXPECT_EQ(plan.ranks, sm_count / s.K);
       for (int64_t rows : {(s.H + 2 * s.K) * s.E, s.D, s.F}) {
-        const int n = static_cast<int>(rows);
-        EXPECT_EQ(layers_cut(0, n, sm_count), 0);
-        EXPECT_EQ(layers_cut(sm_count, n, sm_count) * kLayersRows, n);
+        const int n = static_cast<int>(rows), unit = rows == s.F ? 2 : 1;
+        EXPECT_EQ(layers_cut(0, n / unit, sm_count), 0);
+        EXPECT_EQ(layers_cut(sm_count, n / unit, sm_count) * unit, n);
         for (int b = 0; b < sm_count; ++b) {
-          const int count = layers_cut(b + 1, n, sm_count) - layers_cut(b, n, sm_count);
+          const int count =
+              (layers_cut(b + 1, n / unit, sm_count) - layers_cut(b, n / unit, sm_count)) * unit;
           EXPECT_GE(count, 0);
-          EXPECT_LE(count * kLayersRows, layers_most_rows(n, sm_count));
+          EXPECT_LE((count + kLayersRows - 1) / kLayersRows * kLayersRows,
+                    layers_most_rows(n, sm_count));
         }
       }
     }
@@ -237,7 +239,7 @@ TEST(DecodeLayersPlan, SharesCoverEveryPosition) {
 
 // What the kernel is written for, and what is left to others.
 TEST(DecodeLayersPlan, SaysWhatTheKernelFits) {
-  const DecodeLayersCase c{"fits", 2, 256, 4, 2, 128, 192, 5};
+  const DecodeLayersCase c{"fits", 2, 256, 4, 2, 128, 384, 5};
   const LayerInputs in(c);
   const LayerState state(c);
   const auto fits = [&](const std::function<void(LayersCall&)>& spoil) {
@@ -254,7 +256,7 @@ TEST(DecodeLayersPlan, SaysWhatTheKernelFits) {
   EXPECT_FALSE(fits([&](LayersCall& s) { moved(s.p.x); }));
   EXPECT_FALSE(fits([](LayersCall& s) { s.layers[0].k_cache.dtype = DType::kF16; }));
   EXPECT_FALSE(fits([](LayersCall& s) { s.layers[1].k_norm.dtype = DType::kBF16; }));
-  EXPECT_FALSE(fits([](LayersCall& s) { s.p.x.shape = Shape{1, 5184}; }));
+  EXPECT_FALSE(fits([](LayersCall& s) { s.p.x.shape = Shape{1, 5248}; }));
   EXPECT_FALSE(fits([](LayersCall& s) { s.p.count = 65; }));
   EXPECT_FALSE(fits([](LayersCall& s) { s.layers[0].q_norm.shape = Shape{64}; }));
   LayersCall call(c, in, state);
