@@ -16,8 +16,6 @@ enum class ScratchUser {
   kAttentionStepPartials,
   kAttentionStepTickets,
   kAttentionStepQueries,
-  kDecodeLayersExchange,
-  kDecodeLayersCounters,
   kLinearLibrary,
   kSample,
 };
