@@ -5,19 +5,21 @@
 namespace ember {
 namespace {
 
-__global__ void spin(unsigned long long ns) {
-  unsigned long long begin, now;
-  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(begin));
-  do {
-    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
-  } while (now - begin < ns);
+// In cycles of the SM: the device's nanosecond counter may tick once a millisecond.
+__global__ void spin(long long cycles) {
+  const long long begin = clock64();
+  while (clock64() - begin < cycles) {
+  }
 }
 
 }  // namespace
 
+// At least so long: the clock may be slower than the highest, never faster.
 void spin_for(double seconds, DeviceId device, Stream stream) {
   const cuda::DeviceGuard guard(device);
-  spin<<<1, 1, 0, cuda::raw(stream)>>>(static_cast<unsigned long long>(seconds * 1e9));
+  int khz = 0;
+  EMBER_CUDA(cudaDeviceGetAttribute(&khz, cudaDevAttrClockRate, device.index));
+  spin<<<1, 1, 0, cuda::raw(stream)>>>(static_cast<long long>(seconds * 1e3 * khz) + 1);
   EMBER_LAUNCHED("planted delay", stream);
 }
 
