@@ -45,22 +45,44 @@ struct Row {
   TestTensor x, id, settings;
 };
 
-TEST(SampleCuda, GivesTheIdOfTheCpu) {
+void expect_ids_of_the_cpu(const SampleCase& c, int64_t positions) {
+  SCOPED_TRACE(c.name + " V " + std::to_string(c.V) + " seed " + std::to_string(c.seed));
+  const Row row(sample_case_logits(c));
+  const SampleSettings s =
+      make_sample_settings(c.temperature, c.top_k, c.top_p, c.min_p, c.seed, 0);
+  EXPECT_EQ(row.on_device(s, true), row.on_cpu(s, true));
+  for (int64_t pos = 0; pos < positions; ++pos) {
+    EXPECT_EQ(row.on_device(s, false, pos), row.on_cpu(s, false, pos)) << pos;
+  }
+}
+
+// Few and small, and all that the kernels do: every kind of row under every filter, rows of one
+// tile and of several, and the vocabulary of the models.
+TEST(SampleCuda, EveryPath) {
+  EMBER_NEEDS_CUDA();
+  using L = SampleLogits;
+  for (L logits :
+       {L::kNormal, L::kPeaked, L::kTies, L::kMasked, L::kEqual, L::kOutlier, L::kSorted}) {
+    for (int64_t V : {300, 5001}) {
+      expect_ids_of_the_cpu({"defaults", V, logits, 0.7, 40, 0.9, 0, 1}, 2);
+      expect_ids_of_the_cpu({"all of them", V, logits, 1.0, 0, 1.0, 0, 2}, 2);
+      expect_ids_of_the_cpu({"min-p", V, logits, 1.0, 0, 1.0, 0.05, 3}, 1);
+      expect_ids_of_the_cpu({"many", V, logits, 5.0, V / 2, 0.9999, 1e-6, 4}, 1);
+    }
+  }
+  expect_ids_of_the_cpu({"model", 151936, L::kPeaked, 0.6, 20, 0.95, 0, 5}, 1);
+  expect_ids_of_the_cpu({"nearly all", 151936, L::kTies, 5.0, 100000, 0.9999, 1e-6, 6}, 1);
+}
+
+TEST(SampleCudaLong, GivesTheIdOfTheCpu) {
   EMBER_NEEDS_CUDA();
   for (const SampleCase& c : sample_cases()) {
-    SCOPED_TRACE(c.name + " V " + std::to_string(c.V) + " seed " + std::to_string(c.seed));
-    const Row row(sample_case_logits(c));
-    const SampleSettings s =
-        make_sample_settings(c.temperature, c.top_k, c.top_p, c.min_p, c.seed, 0);
-    EXPECT_EQ(row.on_device(s, true), row.on_cpu(s, true));
-    for (int64_t pos = 0; pos < 8; ++pos) {
-      EXPECT_EQ(row.on_device(s, false, pos), row.on_cpu(s, false, pos)) << pos;
-    }
+    expect_ids_of_the_cpu(c, 8);
   }
 }
 
 // Rows of a few hundred logits under settings drawn at random: every edge of every filter.
-TEST(SampleCuda, RandomRows) {
+TEST(SampleCudaLong, RandomRows) {
   EMBER_NEEDS_CUDA();
   for (uint64_t i = 0; i < 1000; ++i) {
     SampleCase c{"", 1 + static_cast<int64_t>(uniform(i, 0) * 5000)};
@@ -206,16 +228,25 @@ void expect_steps(Batch& batch, int steps,
   EXPECT_EQ(entries, batch.entries());
 }
 
-TEST(SampleCuda, Rows) {
-  EMBER_NEEDS_CUDA();
+void expect_rows(const std::vector<int64_t>& vocabularies, const std::vector<int64_t>& counts) {
   uint64_t seed = 1;
-  for (int64_t V : {1, 5, 1023, 4097, 50257, 151936, 151937}) {
-    for (int64_t rows : {1, 2, 7, 16, 32}) {
+  for (int64_t V : vocabularies) {
+    for (int64_t rows : counts) {
       SCOPED_TRACE(std::to_string(rows) + " rows of " + std::to_string(V));
       Batch batch(rows, V, seed++);
       expect_steps(batch, 1, sample_cuda);
     }
   }
+}
+
+TEST(SampleCuda, Rows) {
+  EMBER_NEEDS_CUDA();
+  expect_rows({1, 5, 1023, 4097}, {1, 2, 7, 32});
+}
+
+TEST(SampleCudaLong, Rows) {
+  EMBER_NEEDS_CUDA();
+  expect_rows({1, 5, 1023, 4097, 50257, 151936, 151937}, {1, 2, 7, 16, 32});
 }
 
 // Choices one after another in a recorded graph, each kernel beginning before the last has ended.
