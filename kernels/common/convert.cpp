@@ -7,11 +7,21 @@
 #include "kernels/common/isa.h"
 
 namespace ember::k {
+namespace {
+
+// Bytes, aligned or not; of an empty tensor there are none, and no memory either.
+void copy_floats(void* dst, const void* src, int64_t n) {
+  if (n > 0) {
+    std::memcpy(dst, src, static_cast<size_t>(n) * sizeof(float));
+  }
+}
+
+}  // namespace
 
 void to_f32(DType src_dtype, const void* src, float* dst, int64_t n) {
   switch (src_dtype) {
     case DType::kF32:
-      std::memcpy(dst, src, static_cast<size_t>(n) * sizeof(float));
+      copy_floats(dst, src, n);
       return;
     case DType::kF16:
       EMBER_PICK_ISA(convert_kernels).f16_to_f32(static_cast<const F16*>(src), dst, n);
@@ -28,7 +38,7 @@ void to_f32(DType src_dtype, const void* src, float* dst, int64_t n) {
 void from_f32(const float* src, DType dst_dtype, void* dst, int64_t n) {
   switch (dst_dtype) {
     case DType::kF32:
-      std::memcpy(dst, src, static_cast<size_t>(n) * sizeof(float));
+      copy_floats(dst, src, n);
       return;
     case DType::kF16:
       EMBER_PICK_ISA(convert_kernels).f32_to_f16(src, static_cast<F16*>(dst), n);
