@@ -170,8 +170,10 @@ class Runner:
                     pass
 
     def run_all(self):
-        for step in (s for s in self.order if s.alone):
-            self.run(step)
+        def alone():
+            for step in (s for s in self.order if s.alone):
+                self.run(step)
+
         # The long ones first; the order of the list where they cost the same.
         waiting = sorted((s for s in self.order if not s.alone), key=lambda s: -s.cost)
 
@@ -183,13 +185,21 @@ class Runner:
                     step = waiting.pop(0)
                 self.run(step)
 
-        threads = [threading.Thread(target=work) for _ in range(self.args.jobs)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        self.in_threads([alone])
+        self.in_threads([work] * self.args.jobs)
         with self.lock:
             self.print_finished(all_of_them=True)
+
+    @staticmethod
+    def in_threads(work):
+        threads = [threading.Thread(target=w) for w in work]
+        for thread in threads:
+            thread.start()
+        # Not one wait without an end: a signal that comes just before such a wait begins is heard
+        # only when it is over.
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.1)
 
 
 def main():
