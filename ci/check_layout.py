@@ -29,6 +29,7 @@ RULES = {
     "pragma-once": "a header has #pragma once before its first include",
     "cuda-ifdef": "no conditional on CUDA outside kernels/base",
     "getenv": "environment variables are read in kernels/base/env.cpp alone",
+    "temporary": "temporary files lie in a kernels/base/temporary_directory.h",
     "raw-new": "no raw new, delete, malloc or free outside kernels/base",
     "stdout": "only engine/cli, harness and suites write to stdout",
     "todo": "a TODO names its owner and condition: TODO(owner): when",
@@ -261,6 +262,8 @@ class Checker:
                     self.report(path, number, "cuda-ifdef", "conditional on %s" % name)
         if re.search(r"\b(secure_)?getenv\s*\(", line) and path not in GETENV:
             self.report(path, number, "getenv", "ask kernels/base/env.h")
+        if not base and re.search(r"\b(temp_directory_path|TempDir|mkdtemp|tmpnam)\b", line):
+            self.report(path, number, "temporary", "tests run side by side: use TemporaryDirectory")
         if not base and not test:
             raw = re.search(r"(?<!operator )\bnew\s+[A-Za-z_:(]|(?<!= )(?<!operator )\bdelete\b(?!;)|"
                             r"(?<![.>\w])(std::)?(malloc|calloc|realloc|free)\s*\(", line)

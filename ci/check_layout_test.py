@@ -150,6 +150,8 @@ class Tree(unittest.TestCase):
     def test_habits(self):
         for text in ('std::getenv("A");', 'getenv ("A");', 'secure_getenv("A");'):
             self.plant("getenv", "engine/core/a.cpp", CPP + text + "\n", 2)
+        for text in ("testing::TempDir();", "fs::temp_directory_path();", "mkdtemp(name);"):
+            self.plant("temporary", "engine/core/a.cpp", CPP + text + "\n", 2)
         for text in ("auto* p = new int[3];", "delete p;", "delete[] p;", "std::malloc(3);", "free(p);",
                      "std::vector<int*> v{new int(1)};"):
             self.plant("raw-new", "engine/core/a.cpp", CPP + text + "\n", 2)

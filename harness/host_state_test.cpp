@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "kernels/base/temporary_directory.h"
+
 namespace ember {
 namespace {
 
@@ -14,13 +16,12 @@ namespace fs = std::filesystem;
 // A machine's files under a folder of its own.
 class HostState : public ::testing::Test {
  protected:
-  void SetUp() override { fs::remove_all(root_); }
-  void TearDown() override { fs::remove_all(root_); }
   void put(const std::string& path, const std::string& text) {
     fs::create_directories(fs::path(root_ + path).parent_path());
     std::ofstream(root_ + path) << text;
   }
-  const std::string root_ = ::testing::TempDir() + "/ember_host_state";
+  const TemporaryDirectory directory_;
+  const std::string root_ = directory_.path();
 };
 
 TEST_F(HostState, WhatNobodySaysIsAbsent) {

@@ -10,6 +10,7 @@
 
 #include "engine/io/mmap_file.h"
 #include "kernels/base/error.h"
+#include "kernels/base/temporary_directory.h"
 #include "reports/testing/sample_report.h"
 #include "reports/writer.h"
 
@@ -141,14 +142,14 @@ TEST(Writer, NeverWritesWhatTheReaderRefuses) {
 }
 
 TEST(Writer, AFailedWriteLeavesTheOldFile) {
-  const std::string path = testing::TempDir() + "/report_writer_test.json";
+  const TemporaryDirectory dir;
+  const std::string path = dir / "report.json";
   write_report(path, sample_report(1));
   Report bad = sample_report(2);
   bad.run.started = "never";
   EXPECT_THROW(write_report(path, bad), Error);
   EXPECT_EQ(dump_report(to_json(read_report(path))), dump_report(to_json(sample_report(1))));
   EXPECT_THROW(write_report("/nowhere/at/all.json", sample_report()), Error);
-  std::remove(path.c_str());
 }
 
 TEST(Model, AShareAboveOneFailsTheCase) {

@@ -10,6 +10,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "kernels/base/temporary_directory.h"
+
 namespace ember {
 namespace {
 
@@ -27,13 +29,6 @@ std::string read_file(const std::string& path) {
 
 class TokenizeCli : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/ember_tokenize_XXXXXX";
-    ASSERT_NE(mkdtemp(name), nullptr);
-    dir_ = name;
-  }
-  void TearDown() override { EXPECT_EQ(std::system(("rm -r " + dir_).c_str()), 0); }
-
   std::string file(const std::string& name, const std::string& bytes) const {
     std::ofstream(dir_ + "/" + name, std::ios::binary) << bytes;
     return dir_ + "/" + name;
@@ -48,7 +43,8 @@ class TokenizeCli : public ::testing::Test {
             read_file(dir_ + "/err")};
   }
 
-  std::string dir_;
+  const TemporaryDirectory directory_;
+  const std::string dir_ = directory_.path();
 };
 
 TEST_F(TokenizeCli, IdsOfATextFromEverySource) {

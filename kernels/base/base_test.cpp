@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "kernels/base/env.h"
 #include "kernels/base/launch_log.h"
 #include "kernels/base/model_shape.h"
+#include "kernels/base/temporary_directory.h"
 #include "kernels/base/tensor.h"
 
 namespace ember {
@@ -155,6 +157,21 @@ TEST(Buffer, PoisonOnRequest) {
   setenv("EMBER_POISON", "1", 1);
   EXPECT_TRUE(std::isnan(Buffer(4).view(DType::kF32, {1}).as<float>()[0]));
   unsetenv("EMBER_POISON");
+}
+
+TEST(TemporaryDirectory, EachIsItsOwnAndGoes) {
+  std::string first, kept;
+  {
+    TemporaryDirectory one, two;
+    first = one.path();
+    kept = two.path();
+    EXPECT_NE(first, kept);
+    std::filesystem::create_directories(one / "a/b");
+    two.keep();
+  }
+  EXPECT_FALSE(std::filesystem::exists(first));
+  EXPECT_TRUE(std::filesystem::is_empty(kept));
+  std::filesystem::remove(kept);
 }
 
 TEST(Env, TableIsTheOnlySource) {

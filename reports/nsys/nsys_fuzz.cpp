@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "kernels/base/error.h"
+#include "kernels/base/temporary_directory.h"
 #include "reports/nsys/attribution.h"
 #include "reports/nsys/output.h"
 #include "reports/writer.h"
@@ -16,8 +14,8 @@
 // SQLite opens files by name.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   namespace nsys = ember::report::nsys;
-  const std::string path =
-      std::filesystem::temp_directory_path() / ("nsys_fuzz." + std::to_string(getpid()));
+  static const ember::TemporaryDirectory dir;
+  const std::string path = dir / "export.sqlite";
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
   try {
@@ -32,6 +30,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       std::abort();
     }
   }
-  unlink(path.c_str());
   return 0;
 }

@@ -10,6 +10,7 @@
 #include "engine/backend/forwarding_backend.h"
 #include "harness/environment.h"
 #include "kernels/base/error.h"
+#include "kernels/base/temporary_directory.h"
 #include "reports/stats.h"
 #include "reports/writer.h"
 #include "suites/bench/e2e.h"
@@ -194,7 +195,8 @@ TEST(E2eBench, ARefusalHasNoRates) {
 }
 
 TEST(E2eBench, WhatTheIdsFileNames) {
-  const std::string path = ::testing::TempDir() + "/ember_bench_ids";
+  const TemporaryDirectory dir;
+  const std::string path = dir / "ids";
   StageTimer timer;
   const auto one = runtime(timer, 1);
   E2eOptions o;
@@ -218,7 +220,6 @@ TEST(E2eBench, WhatTheIdsFileNames) {
   std::ofstream(path) << "\n";
   EXPECT_THROW(CaseChoice("", path), Error);
   EXPECT_THROW(CaseChoice("(", ""), Error);
-  std::remove(path.c_str());
 }
 
 TEST(EngineCheck, PassesFailsOrSaysWhyNot) {

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "kernels/base/temporary_directory.h"
+
 namespace ember {
 namespace {
 
@@ -102,15 +104,14 @@ TEST(GoldenCli, UsageAndBadInput) {
 }
 
 TEST(GoldenCli, AnotherModelIsRefused) {
-  const fs::path dir = fs::temp_directory_path() / "ember_golden_other_model";
-  fs::remove_all(dir);
+  const TemporaryDirectory directory;
+  const fs::path dir = directory.path();
   fs::copy(kSource + "/golden/models/odd", dir);
   std::ofstream(dir / "generation_config.json", std::ios::app) << "\n";
   const Result r = run("run -m \"" + dir.string() + "\" -g \"" + kSource + "/golden/refs/odd\"",
                        " 2>&1 >/dev/null");
   EXPECT_EQ(r.code, 4);
   EXPECT_NE(r.out.find("generation_config.json"), std::string::npos) << r.out;
-  fs::remove_all(dir);
 }
 
 }  // namespace

@@ -2,8 +2,6 @@
 // ember report: everything that reads reports. docs/reports.md explains it.
 #include "suites/report/report_command.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
@@ -24,6 +22,7 @@
 #include "reports/nsys/output.h"
 #include "reports/reader.h"
 #include "reports/writer.h"
+#include "suites/work_folder.h"
 
 namespace ember {
 namespace {
@@ -116,37 +115,6 @@ int compare(const Options& o) {
       o, report::compare(report::read_report(o.base), report::read_report(o.fresh), policy_of(o)));
 }
 
-// A folder for the processes' reports and logs: the user's, which is kept, or a temporary one,
-// which goes unless something failed.
-class WorkFolder {
- public:
-  explicit WorkFolder(const std::string& wanted) : path(wanted), temporary_(wanted.empty()) {
-    if (temporary_) {
-      path = (std::filesystem::temp_directory_path() / "ember-ab-XXXXXX").string();
-      if (mkdtemp(path.data()) == nullptr) {
-        fail(ErrorKind::kUsage, path, ": cannot create the folder");
-      }
-      return;
-    }
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) {
-      fail(ErrorKind::kUsage, path, ": cannot create the folder: ", error.message());
-    }
-  }
-  void done() {
-    std::error_code ignored;
-    if (temporary_) {
-      std::filesystem::remove_all(path, ignored);
-    }
-  }
-
-  std::string path;
-
- private:
-  bool temporary_;
-};
-
 int ab(const Options& o) {
   report::AbOptions options;
   options.a = o.a;
@@ -157,7 +125,7 @@ int ab(const Options& o) {
   options.seed = o.seed;
   options.progress = [](const std::string& line) { std::cerr << line << "\n"; };
   WorkFolder folder(o.dir);
-  options.dir = folder.path;
+  options.dir = folder.path();
   const report::AbResult result = report::run_ab(options);
   if (!o.dir.empty()) {
     report::write_report(o.dir + "/a.json", result.a);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -13,24 +10,15 @@
 #include "reports/writer.h"
 #include "suites/suite/selftest.h"
 #include "suites/suite/suite_command.h"
+#include "suites/work_folder.h"
 
 namespace ember {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct Options {
   SelftestOptions selftest;
   std::string preset, output, json;
 };
-
-std::string temporary_folder() {
-  std::string path = (fs::temp_directory_path() / "ember-selftest-XXXXXX").string();
-  if (mkdtemp(path.data()) == nullptr) {
-    fail(ErrorKind::kUsage, path, ": cannot create the folder");
-  }
-  return path;
-}
 
 // Kernels that last so long that 0.3 us, the least that counts, is little beside 5 %; on a CPU
 // those that its other users disturb least: one thread, operands in the cache.
@@ -54,8 +42,8 @@ int run(Options o) {
   s.devices = devices.at(0).str();
   what_is_measured(devices.at(0), o.preset, &s);
   s.binary = binary_path();
-  s.dir = o.output.empty() ? temporary_folder() : o.output;
-  fs::create_directories(s.dir);
+  WorkFolder folder(o.output);
+  s.dir = folder.path();
   const SelftestResult result = run_selftest(s, std::cerr);
   if (!o.json.empty()) {
     report::Report r = start_report({"ember", "suite", "selftest"}, devices);
@@ -64,8 +52,8 @@ int run(Options o) {
     report::write_report(o.json, r);
   }
   print(std::cout, result);
-  if (result.exit_code() == 0 && o.output.empty()) {
-    fs::remove_all(s.dir);
+  if (result.exit_code() == 0 && folder.is_temporary()) {
+    folder.done();
   } else {
     std::cout << "logs and reports: " << s.dir << "\n";
   }

@@ -7,21 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "kernels/base/temporary_directory.h"
+
 namespace ember {
-
-// A directory that is removed, with what is in it, at the end of the scope.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 void write_file(const std::string& path, const std::string& bytes);
 

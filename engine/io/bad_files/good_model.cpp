@@ -2,7 +2,6 @@
 #include "engine/io/bad_files/good_model.h"
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "kernels/base/half.h"
@@ -160,19 +159,6 @@ BadFile text_file(const std::string& name, const std::string& file, const std::s
 }
 
 }  // namespace bad_files
-
-TemporaryDirectory::TemporaryDirectory() {
-  std::string name = (std::filesystem::temp_directory_path() / "ember-test-XXXXXX").string();
-  if (!mkdtemp(&name[0])) {
-    fail(ErrorKind::kInternal, "cannot make a temporary directory ", name);
-  }
-  path_ = name;
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
 
 void write_file(const std::string& path, const std::string& bytes) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
