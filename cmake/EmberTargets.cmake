@@ -15,6 +15,10 @@ endif()
 set(EMBER_NVCC_FLAGS -Werror=all-warnings -Xptxas=--warn-on-spills
     -Xptxas=--warn-on-local-memory-usage)
 
+# Code that spends no time when it runs (command lines, tests) and much when it is compiled: a third
+# of the build went into optimising it. `-O1` stands behind the configuration's own `-O3`.
+set(EMBER_LIGHT_FLAGS "$<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-O1>")
+
 add_library(ember_flags INTERFACE)
 target_include_directories(ember_flags INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
 target_compile_options(ember_flags INTERFACE
@@ -62,6 +66,7 @@ function(ember_test name)
   include(GoogleTest)
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE ${A_LINK} ember_flags GTest::gtest GTest::gtest_main)
+  target_compile_options(${name} PRIVATE ${EMBER_LIGHT_FLAGS})
   target_compile_definitions(${name} PRIVATE EMBER_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                              EMBER_BINARY="${CMAKE_BINARY_DIR}/ember")
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)

@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "engine/core/clock.h"
 #include "harness/measure/bandwidth.h"
 #include "harness/measure/ceilings.h"
 #include "harness/measure/planted_delay.h"
+#include "kernels/base/cuda_memory.h"
 #include "kernels/base/error.h"
 #include "kernels/common/cuda_testing.h"
 
@@ -124,6 +128,29 @@ TEST(Ceilings, OfTheCpu) {
     EXPECT_LT(c.value(kind), 1e14) << kind;
   }
   EXPECT_EQ(c.find("h2d"), nullptr);
+}
+
+// A piece of ones anywhere reaches the sink, so every byte is read.
+TEST(BandwidthCuda, EveryPlanReadsEveryByte) {
+  EMBER_NEEDS_CUDA();
+  const OwnedStream stream(kGpu);
+  const int64_t pieces = (int64_t{3} << 20) + 44, bytes = pieces * 16;
+  const Buffer memory(bytes, Buffer::Fill::kZero, kGpu, "memory");
+  const std::vector<std::byte> ones(16, std::byte{0xff}), zeros(16);
+  for (const ReadPlan& plan : kReadPlans) {
+    for (const int64_t at : {int64_t{-1}, int64_t{0}, pieces / 3, pieces - 45, pieces - 1}) {
+      const Buffer sink(64, Buffer::Fill::kZero, kGpu, "sink");
+      const TensorView piece = memory.view(DType::kF32, {4}, std::max<int64_t>(at, 0) * 16);
+      cuda::upload(piece, at < 0 ? zeros.data() : ones.data(), stream.get());
+      read_memory(memory.data(), bytes, sink.data(), kGpu, stream.get(), plan);
+      uint32_t found = 0;
+      cuda::download(sink.view(DType::kI32, {1}), &found, stream.get());
+      EXPECT_EQ(found, at < 0 ? 0u : 0xffffffffu)
+          << "piece " << at << " of " << pieces << ", order " << static_cast<int>(plan.order)
+          << ", " << plan.blocks_per_sm << " blocks";
+      cuda::upload(piece, zeros.data(), stream.get());
+    }
+  }
 }
 
 TEST(MeterCuda, AgreesWithBandwidthArithmetic) {

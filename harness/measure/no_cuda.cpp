@@ -26,7 +26,7 @@ bool SpinGate::timed_out() const {
   return false;
 }
 
-void read_memory(const void* from, int64_t bytes, void* sink, DeviceId device, Stream) {
+void read_memory(const void* from, int64_t bytes, void* sink, DeviceId device, Stream, ReadPlan) {
   require_cpu(device);
   read_host_memory(from, bytes, sink);
 }
