@@ -15,8 +15,8 @@ endif()
 set(EMBER_NVCC_FLAGS -Werror=all-warnings -Xptxas=--warn-on-spills
     -Xptxas=--warn-on-local-memory-usage)
 
-# Code that spends no time when it runs (command lines, tests) and much when it is compiled: a third
-# of the build went into optimising it. `-O1` stands behind the configuration's own `-O3`.
+# Code that spends no time when it runs (commands, reports, tests) and much when it is compiled: a
+# third of the build went into optimising it. `-O1` stands behind the configuration's own `-O3`.
 set(EMBER_LIGHT_FLAGS "$<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-O1>")
 
 add_library(ember_flags INTERFACE)
@@ -83,7 +83,7 @@ function(ember_fuzz name)
 endfunction()
 
 # ember_python_test(NAME SCRIPT PACKAGES ARGUMENTS…)  a Python test under the first interpreter that
-# has the packages; it skips itself where none has.
+# has the packages; it skips itself where none has. COST, rough seconds, lets the long ones start first.
 function(ember_python_test name script packages)
   if(NOT EMBER_TESTS)
     return()
@@ -103,5 +103,5 @@ function(ember_python_test name script packages)
     return()
   endif()
   add_test(NAME ${name} COMMAND ${python} ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${ARGN})
-  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 COST 20)
 endfunction()
