@@ -121,7 +121,7 @@ def all_steps(quick):
     for tool in ("racecheck", "synccheck"):
         steps += sanitize(tool, "cuda_runtime_test", waiting, 1, 30 if tool == "racecheck" else 4)
         if not quick:
-            steps += sanitize(tool, "cuda_runtime_test", "CudaBatch.SessionsLeave*", 1,
-                              120 if tool == "racecheck" else 16)
+            steps += sanitize(tool, "cuda_runtime_test", "CudaBatch.AFewSteps*", 1,
+                              30 if tool == "racecheck" else 4)
             steps[-1].name += " batch"
     return steps

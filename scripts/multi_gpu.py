@@ -7,7 +7,7 @@ stages, and what a pipeline over two cards gains and costs.
 
 In this order, what is worth most first:
   e2e …           prefill (each chunk a case) and decode of --model on one device; on two, with a stage
-                  each, two or four in turn, and staged; bubbles and hop times
+                  each, two, three or four in turn, and staged; bubbles and hop times
   speed           of one way to use two cards: decode at least 97 % of one card's rate, and prefill at
                   least 1.8 times one card's, each at the best of its chunks
   logits …        logits on one device, on two in both orders, peer and staged, on all: equal to the bit
@@ -42,7 +42,7 @@ PROGRAM = "scripts/multi_gpu.sh"
 SCHEMA = "ember.multi_gpu/1"
 BUNDLED = ("tiny", "odd")
 # Decode runs with the first.
-CHUNKS, CHUNKS_ONE = "512,256,384,640,768,1024,2048", "2048,1024,4096,8192"
+CHUNKS, CHUNKS_ONE = "512,256,384,640,768,1024,1664,2048", "2048,1024,4096,8192"
 P2P, E2E = "--max-bytes 256M --case-cap 0.1", "--time-cap 0.3"
 MIN_DECODE, MIN_PREFILL, MAX_SPLIT = 0.97, 1.8, 0.05
 NOTICE = "activations go through pinned host memory"
@@ -427,7 +427,7 @@ class Run:
         chunks = self.args.chunks
         found = [("e2e one", lambda rows: self.e2e("e2e-one", [a], self.args.chunks_one)),
                  ("e2e two", lambda rows: self.e2e("e2e-two", [a, b], chunks))]
-        for stages in (4, 8) if self.real else ():
+        for stages in (4, 6, 8) if self.real else ():
             found.append(("e2e two, %d stages" % stages, lambda rows, n=stages: self.e2e(
                 "e2e-two-%d" % n, [a, b] * (n // 2), chunks, self.even_split(n))))
         if self.gpus:

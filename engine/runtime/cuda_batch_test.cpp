@@ -167,5 +167,21 @@ TEST(CudaBatch, SessionsLeaveABatch) {
   }
 }
 
+// The same in few steps, for tools under which a step takes seconds.
+TEST(CudaBatch, AFewStepsOfABatchThatShrinks) {
+  EMBER_NEEDS_CUDA();
+  const auto runtime = batch_runtime(sources()[0], {3, 2, true});
+  Together together(*runtime, ways(), 3, 64);
+  const auto stream = together.stream();
+  together.step(*stream);
+  together.step(*stream);
+  together.leave(*stream, 1);
+  together.step(*stream);
+  for (int64_t i = 0; i < 3; ++i) {
+    SCOPED_TRACE("session " + std::to_string(i));
+    expect_as_alone(*runtime, together[i]);
+  }
+}
+
 }  // namespace
 }  // namespace ember
