@@ -8,8 +8,7 @@
 #include <cstdlib>
 
 #include "engine/backend/forwarding_backend.h"
-#include "engine/core/clock.h"
-#include "engine/runtime/runtime.h"
+#include "engine/runtime/logits_testing.h"
 #include "kernels/common/cuda_testing.h"
 
 namespace ember {
@@ -17,76 +16,6 @@ namespace {
 
 const DeviceId kCpu{};
 const DeviceId kGpu{DeviceKind::kCuda, 0};
-
-using Rows = std::vector<std::vector<float>>;
-
-std::vector<int32_t> prompt(int64_t n, int64_t vocab, uint32_t seed = 7) {
-  std::vector<int32_t> ids;
-  for (int64_t i = 0; i < n; ++i) {
-    seed = seed * 1664525u + 1013904223u;
-    ids.push_back(static_cast<int32_t>((seed >> 8) % vocab));
-  }
-  return ids;
-}
-
-std::shared_ptr<const IWeightSource> tiny() {
-  static const auto source = open_weights("random:tiny:bf16");
-  return source;
-}
-
-std::shared_ptr<const IWeightSource> odd() {
-  static const auto source = open_weights(std::string(EMBER_SOURCE_DIR) + "/golden/models/odd");
-  return source;
-}
-
-RuntimeOptions options(std::vector<DeviceId> devices, const std::string& dtype = "auto") {
-  RuntimeOptions o;
-  o.devices = std::move(devices);
-  o.dtype = dtype;
-  o.context = 400;
-  return o;
-}
-
-std::vector<float> copy(const TensorView& v) {
-  const float* p = v.as<float>();
-  return std::vector<float>(p, p + v.numel());
-}
-
-// Logits of every position: `prefill` tokens in chunks, the rest one at a time.
-Rows all_logits(const std::shared_ptr<const IWeightSource>& source, const RuntimeOptions& o,
-                const std::vector<int32_t>& ids, int64_t prefill) {
-  const auto runtime = make_runtime(source, o);
-  const auto session = runtime->new_session(static_cast<int64_t>(ids.size()) + 5);
-  Rows rows(ids.size());
-  PrefillOptions p;
-  p.all_logits = true;
-  p.on_logits = [&](int64_t first, const TensorView& v) {
-    for (int64_t r = 0; r < v.shape[0]; ++r) {
-      rows.at(first + r) = copy(v.rows(r, 1));
-    }
-  };
-  runtime->prefill(*session, ids.data(), prefill, p);
-  for (size_t i = prefill; i < ids.size(); ++i) {
-    rows[i] = copy(runtime->decode(*session, ids[i]));
-  }
-  return rows;
-}
-
-double relative_l2(const Rows& got, const Rows& want) {
-  double error = 0, norm = 0;
-  for (size_t t = 0; t < want.size(); ++t) {
-    for (size_t i = 0; i < want[t].size(); ++i) {
-      error += std::pow(static_cast<double>(got[t][i]) - want[t][i], 2);
-      norm += std::pow(static_cast<double>(want[t][i]), 2);
-    }
-  }
-  return std::sqrt(error / norm);
-}
-
-// A few roundings' worth of the dtype: the error of a forward pass through a handful of layers.
-double allowed(const std::string& dtype) {
-  return dtype == "fp32" ? 1e-5 : 6 * std::ldexp(1.0, dtype == "fp16" ? -11 : -8);
-}
 
 // First, while none of the device's code is loaded: what a run really takes of the device, held
 // against the plan. Memory of other processes must not change meanwhile.
@@ -185,126 +114,6 @@ TEST(CudaRuntime, RepeatsAreBitEqual) {
   const auto ids = prompt(90, tiny()->config().shape.V);
   const Rows one = all_logits(tiny(), options({kGpu}), ids, 60);
   EXPECT_TRUE(all_logits(tiny(), options({kGpu}), ids, 60) == one);
-}
-
-// Every cut of the pipeline, every way of a hop, several chunks: the bits of one stage. A small
-// hop is one of up to 64 tokens here.
-TEST(CudaRuntime, StagesAreBitEqual) {
-  EMBER_NEEDS_CUDA();
-  std::vector<DeviceId> spread;
-  for (const CudaDeviceInfo& gpu : cuda_devices()) {
-    spread.push_back({DeviceKind::kCuda, gpu.index});
-  }
-  spread.resize(std::min<size_t>(spread.size(), 4));
-  std::vector<DeviceId> looped = {spread.front(), spread.back(), spread.front(), spread.back()};
-  const auto ids = prompt(330, tiny()->config().shape.V);
-  for (int64_t chunk : {512, 128, 64, 7}) {
-    RuntimeOptions one = options({kGpu});
-    one.chunk = chunk;
-    one.logit_rows = 32;
-    const Rows want = all_logits(tiny(), one, ids, 300);
-    for (const auto& devices : {std::vector<DeviceId>{kGpu, kGpu},
-                                std::vector<DeviceId>{kGpu, kGpu, kGpu, kGpu}, spread, looped}) {
-      for (HopPath hop : {HopPath::kAuto, HopPath::kPeer, HopPath::kStaged}) {
-        RuntimeOptions o = one;
-        o.devices = devices;
-        o.hop = hop;
-        EXPECT_TRUE(all_logits(tiny(), o, ids, 300) == want)
-            << devices.size() << " stages, chunk " << chunk << ", hop " << static_cast<int>(hop);
-      }
-    }
-  }
-}
-
-// A hop over a planted link takes its time, on the device and not on the host, and no bit changes.
-TEST(CudaRuntime, StagesOverASlowLinkAreBitEqual) {
-  EMBER_NEEDS_CUDA();
-  constexpr double kLatency = 3e-3;
-  const auto ids = prompt(330, tiny()->config().shape.V);
-  RuntimeOptions o = options({kGpu, kGpu});
-  for (int64_t chunk : {128, 64, 7}) {
-    o.chunk = chunk;
-    for (HopPath hop : {HopPath::kAuto, HopPath::kStaged}) {
-      o.hop = hop;
-      const Rows want = all_logits(tiny(), o, ids, 300);
-      setenv("EMBER_LINK", "1,3000", 1);
-      const auto runtime = make_runtime(tiny(), o);
-      EXPECT_TRUE(all_logits(tiny(), o, ids, 300) == want) << chunk;
-      unsetenv("EMBER_LINK");
-      const auto session = runtime->new_session(400);
-      const auto passes = static_cast<double>((300 + chunk - 1) / chunk);
-      double given = 0;
-      PrefillOptions p;
-      const double start = now_seconds();
-      p.on_progress = [&](int64_t done, int64_t) {
-        given = done == 3 * chunk && chunk < 100 ? now_seconds() - start : given;
-      };
-      runtime->prefill(*session, ids.data(), 300, p);
-      EXPECT_GE(now_seconds() - start, passes * kLatency) << chunk;
-      EXPECT_LT(given, 2 * kLatency) << "the host waited for the link";
-    }
-  }
-}
-
-// Without a look at the logits in between, the stages run ahead of each other: more chunks than a
-// hop has buffers, many passes, and hops of more than one piece, each compared with one stage.
-TEST(CudaRuntime, StagesThatRunAheadAreBitEqual) {
-  EMBER_NEEDS_CUDA();
-  constexpr int64_t kPrompt = 3100;
-  const auto ids = prompt(kPrompt + 5, tiny()->config().shape.V);
-  const auto last = [&](std::vector<DeviceId> devices, HopPath hop, int64_t chunk) {
-    RuntimeOptions o = options(std::move(devices));
-    o.hop = hop;
-    o.chunk = chunk;
-    o.context = kPrompt + 5;
-    const auto runtime = make_runtime(tiny(), o);
-    Rows rows;
-    for (int repeat = 0; repeat < 3; ++repeat) {
-      const auto session = runtime->new_session(o.context);
-      rows.push_back(copy(runtime->prefill(*session, ids.data(), kPrompt - repeat)));
-      for (int64_t i = kPrompt; i < o.context; ++i) {
-        rows.push_back(copy(runtime->decode(*session, ids[i])));
-      }
-    }
-    return rows;
-  };
-  for (int64_t chunk : {1500, 96}) {
-    const Rows want = last({kGpu}, HopPath::kAuto, chunk);
-    for (HopPath hop : {HopPath::kAuto, HopPath::kStaged}) {
-      EXPECT_EQ(last({kGpu, kGpu}, hop, chunk), want) << chunk;
-      EXPECT_EQ(last({kGpu, kGpu, kGpu, kGpu}, hop, chunk), want) << chunk;
-    }
-  }
-}
-
-TEST(CudaRuntime, StagesInPoisonedMemoryAreBitEqual) {
-  EMBER_NEEDS_CUDA();
-  const auto ids = prompt(200, tiny()->config().shape.V);
-  RuntimeOptions o = options({kGpu, kGpu, kGpu});
-  o.chunk = 48;
-  const Rows clean = all_logits(tiny(), o, ids, 180);
-  setenv("EMBER_POISON", "1", 1);
-  for (HopPath hop : {HopPath::kAuto, HopPath::kStaged}) {
-    o.hop = hop;
-    EXPECT_TRUE(all_logits(tiny(), o, ids, 180) == clean);
-  }
-  unsetenv("EMBER_POISON");
-}
-
-// From the host's memory to the device's and back: the halves compute in different precision, so
-// the result is judged like one device's.
-TEST(CudaRuntime, CpuAndGpuShareAModel) {
-  EMBER_NEEDS_CUDA();
-  const auto ids = prompt(120, tiny()->config().shape.V);
-  const Rows want = all_logits(tiny(), options({kCpu}), ids, 100);
-  for (const auto& devices : {std::vector<DeviceId>{kCpu, kGpu}, std::vector<DeviceId>{kGpu, kCpu},
-                              std::vector<DeviceId>{kGpu, kCpu, kGpu}}) {
-    RuntimeOptions o = options(devices);
-    o.chunk = 32;
-    const Rows got = all_logits(tiny(), o, ids, 100);
-    EXPECT_TRUE(relative_l2(got, want) <= allowed("bf16")) << relative_l2(got, want);
-    EXPECT_TRUE(all_logits(tiny(), o, ids, 100) == got);
-  }
 }
 
 // Two sessions in turns: recorded steps must not mix up their caches.
