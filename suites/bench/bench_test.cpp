@@ -256,9 +256,22 @@ TEST(PhasesBench, TheSumExplainsTheStep) {
   o.repetitions = 3;
   const Ceilings ceilings({{"mem_read", "B/s", 1e15, 1e15, 1e15, false},
                            {"gemm_fp32", "FLOP/s", 1e18, 1e18, 1e18, false}});
-  report::Report r = start_report({"test"}, {DeviceId{}});
-  add_ceilings(&r, DeviceId{}, ceilings);
-  bench_phases(*two, ceilings, o, timer, &r);
+  report::Report r;
+  const auto share = [&](const char* pass) {
+    return median(find(r, pass, "op=sum")) / median(find(r, pass, "op=step"));
+  };
+  // Sum and step are two runs: what else the machine does may come between them, but not each time.
+  bool explained = false;
+  for (int attempt = 0; attempt < 5 && !explained; ++attempt) {
+    r = start_report({"test"}, {DeviceId{}});
+    add_ceilings(&r, DeviceId{}, ceilings);
+    bench_phases(*two, ceilings, o, timer, &r);
+    explained = true;
+    for (const char* pass : {"phase/decode/", "phase/prefill/"}) {
+      explained = explained && share(pass) > 0.5 && share(pass) < 1.5;
+    }
+  }
+  EXPECT_TRUE(explained) << share("phase/decode/") << " and " << share("phase/prefill/");
   const auto layers = static_cast<size_t>(two->config().shape.L);
   for (const char* pass : {"phase/decode/", "phase/prefill/"}) {
     double sum = 0;
@@ -275,8 +288,6 @@ TEST(PhasesBench, TheSumExplainsTheStep) {
     }
     const double total = median(find(r, pass, "op=sum")), step = median(find(r, pass, "op=step"));
     EXPECT_NEAR(sum, total, 1e-9) << pass;
-    EXPECT_GT(total, 0.3 * step) << pass;
-    EXPECT_LT(total, 3 * step) << pass;  // two runs of a busy machine
     EXPECT_NEAR(median(find(r, pass, "op=gap")), (step - total) / step, 1e-9);
     EXPECT_LT(median(find(r, pass, "op=roofline")), total);
     EXPECT_EQ(find(r, pass, "op=layers")->samples[0].values.size(), layers);
