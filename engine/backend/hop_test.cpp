@@ -107,8 +107,8 @@ TEST(Hop, RefusesWhatItCannotCarry) {
 }
 
 TEST(Hop, ASlowLinkTakesItsTimeAndCarriesOneMessageAtATime) {
-  const Link link("0.001,5000");  // 1 MB/s
-  const double each = 5e-3 + static_cast<double>(Pair::bytes()) / 1e6;
+  const Link link("0.001,50000");  // 1 MB/s, 50 ms
+  const double each = 50e-3 + static_cast<double>(Pair::bytes()) / 1e6;
   Pair pair = cpus();
   const double start = now_seconds();
   pair.send(1);
