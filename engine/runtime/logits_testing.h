@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logits of a whole run, and how far those of two runs lie apart: for tests of the engine on
-// devices.
+// Logits of a whole run, and how far those of two runs lie apart: for tests of the engine.
 #pragma once
 
 #include <cmath>

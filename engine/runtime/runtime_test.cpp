@@ -11,25 +11,12 @@
 #include "engine/backend/forwarding_backend.h"
 #include "engine/core/clock.h"
 #include "engine/core/log.h"
+#include "engine/runtime/logits_testing.h"
 
 namespace ember {
 namespace {
 
 const DeviceId kCpu{};
-
-std::vector<int32_t> prompt(int64_t n, int64_t vocab, uint32_t seed = 7) {
-  std::vector<int32_t> ids;
-  for (int64_t i = 0; i < n; ++i) {
-    seed = seed * 1664525u + 1013904223u;
-    ids.push_back(static_cast<int32_t>((seed >> 8) % vocab));
-  }
-  return ids;
-}
-
-std::shared_ptr<const IWeightSource> tiny() {
-  static const auto source = open_weights("random:tiny:bf16");
-  return source;
-}
 
 RuntimeOptions options(int stages = 1, int64_t chunk = 512) {
   RuntimeOptions o;
@@ -39,70 +26,34 @@ RuntimeOptions options(int stages = 1, int64_t chunk = 512) {
   return o;
 }
 
-std::vector<float> copy(const TensorView& v) {
-  const float* p = v.as<float>();
-  return std::vector<float>(p, p + v.numel());
-}
-
-// Logits of every position: `prefill` tokens in chunks, the rest one at a time.
-std::vector<std::vector<float>> all_logits(const RuntimeOptions& o, const std::vector<int32_t>& ids,
-                                           int64_t prefill) {
-  const auto runtime = make_runtime(tiny(), o);
-  const auto session = runtime->new_session(static_cast<int64_t>(ids.size()));
-  std::vector<std::vector<float>> rows(ids.size());
-  PrefillOptions p;
-  p.all_logits = true;
-  p.on_logits = [&](int64_t first, const TensorView& v) {
-    for (int64_t r = 0; r < v.shape[0]; ++r) {
-      rows.at(first + r) = copy(v.rows(r, 1));
-    }
-  };
-  runtime->prefill(*session, ids.data(), prefill, p);
-  for (size_t i = prefill; i < ids.size(); ++i) {
-    rows[i] = copy(runtime->decode(*session, ids[i]));
-  }
-  return rows;
-}
-
-double relative_l2(const std::vector<std::vector<float>>& got,
-                   const std::vector<std::vector<float>>& want) {
-  double error = 0, norm = 0;
-  for (size_t t = 0; t < want.size(); ++t) {
-    for (size_t i = 0; i < want[t].size(); ++i) {
-      error += std::pow(static_cast<double>(got[t][i]) - want[t][i], 2);
-      norm += std::pow(static_cast<double>(want[t][i]), 2);
-    }
-  }
-  return std::sqrt(error / norm);
-}
-
 TEST(Runtime, ChunksAndDecodeAgreeWithOnePass) {
   const auto ids = prompt(70, tiny()->config().shape.V);
-  const auto whole = all_logits(options(), ids, 70);
-  EXPECT_TRUE(relative_l2(all_logits(options(1, 32), ids, 70), whole) <= 1e-5);
-  EXPECT_TRUE(relative_l2(all_logits(options(1, 7), ids, 70), whole) <= 1e-5);
-  EXPECT_TRUE(relative_l2(all_logits(options(), ids, 1), whole) <= 1e-5);
+  const auto whole = all_logits(tiny(), options(), ids, 70);
+  EXPECT_TRUE(relative_l2(all_logits(tiny(), options(1, 32), ids, 70), whole) <= 1e-5);
+  EXPECT_TRUE(relative_l2(all_logits(tiny(), options(1, 7), ids, 70), whole) <= 1e-5);
+  EXPECT_TRUE(relative_l2(all_logits(tiny(), options(), ids, 1), whole) <= 1e-5);
 }
 
 TEST(Runtime, StagesAreBitEqual) {
   const auto ids = prompt(40, tiny()->config().shape.V);
-  const auto one = all_logits(options(1), ids, 33);
+  const auto one = all_logits(tiny(), options(1), ids, 33);
   for (int stages : {2, 3, 4}) {
-    EXPECT_EQ(all_logits(options(stages), ids, 33), one) << stages << " stages";
+    EXPECT_EQ(all_logits(tiny(), options(stages), ids, 33), one) << stages << " stages";
   }
   RuntimeOptions split = options(2);
   split.split = {1, 3};
-  EXPECT_EQ(all_logits(split, ids, 33), one);
+  EXPECT_EQ(all_logits(tiny(), split, ids, 33), one);
 }
 
 // More passes than a hop carries messages, and logits of every row on their way.
 TEST(Runtime, StagesOverASlowLinkAreBitEqual) {
   const auto ids = prompt(40, tiny()->config().shape.V);
   for (int64_t chunk : {33, 8, 3}) {
-    const auto one = all_logits(options(1, chunk), ids, 33);
+    const auto one = all_logits(tiny(), options(1, chunk), ids, 33);
     setenv("EMBER_LINK", "0.05,300", 1);
     for (int stages : {2, 4}) {
-      EXPECT_EQ(all_logits(options(stages, chunk), ids, 33), one) << stages << ", " << chunk;
+      EXPECT_EQ(all_logits(tiny(), options(stages, chunk), ids, 33), one)
+          << stages << ", " << chunk;
     }
     unsetenv("EMBER_LINK");
   }
@@ -163,14 +114,15 @@ TEST(Runtime, AnErrorOrAStopLeavesNoMessageBehind) {
 
 TEST(Runtime, TwoRunsAreBitEqual) {
   const auto ids = prompt(50, tiny()->config().shape.V);
-  EXPECT_EQ(all_logits(options(), ids, 40), all_logits(options(), ids, 40));
+  EXPECT_EQ(all_logits(tiny(), options(), ids, 40), all_logits(tiny(), options(), ids, 40));
 }
 
 TEST(Runtime, LogitRowsDoNotChangeTheResult) {
   const auto ids = prompt(20, tiny()->config().shape.V);
   RuntimeOptions many = options();
   many.logit_rows = 8;
-  EXPECT_TRUE(relative_l2(all_logits(many, ids, 20), all_logits(options(), ids, 20)) <= 1e-6);
+  EXPECT_TRUE(relative_l2(all_logits(tiny(), many, ids, 20),
+                          all_logits(tiny(), options(), ids, 20)) <= 1e-6);
 }
 
 TEST(Runtime, SessionsDoNotDisturbEachOther) {
@@ -219,9 +171,9 @@ TEST(Runtime, TruncateForgets) {
 
 TEST(Runtime, UnusedMemoryMayHoldNaN) {
   const auto ids = prompt(45, tiny()->config().shape.V);
-  const auto clean = all_logits(options(2), ids, 37);
+  const auto clean = all_logits(tiny(), options(2), ids, 37);
   setenv("EMBER_POISON", "1", 1);
-  const auto poisoned = all_logits(options(2), ids, 37);
+  const auto poisoned = all_logits(tiny(), options(2), ids, 37);
   unsetenv("EMBER_POISON");
   EXPECT_EQ(poisoned, clean);
 }
