@@ -98,6 +98,7 @@ class CudaHop : public Hop {
 
   void delay(int64_t bytes, Stream stream) const {
     if (link_) {
+      left_.wait(stream);  // one message at a time, also a small one behind others
       spin_for(link_->seconds(bytes), sender_.device(), stream);
     }
   }
