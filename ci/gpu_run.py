@@ -25,7 +25,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "scripts")]
 import named_steps  # noqa: E402
-from gpu_steps import ROOT, all_steps  # noqa: E402
+from gpu_steps import FOUND, ROOT, all_steps  # noqa: E402
 
 SCHEMA = "ember.gpu_ci/2"
 PROGRAM = "ci/gpu.sh"
@@ -65,6 +65,21 @@ def make_build(build):
             sys.exit(1)
 
 
+# Kernels of cuBLAS by name: not ours to mend, and racecheck does not know how they wait. (It cannot
+# leave them out: under --kernel-name they end with an illegal access.)
+LIBRARY_KERNEL = re.compile(r"(void )?(nvjet|cublas|cutlass|sm\d+_xmma|splitKreduce)")
+HAZARD = re.compile(r"^=+ +(?:Error|Warning): Race reported between (.*(?:\n=+ +and .*)*)", re.M)
+
+
+def library_hazards(text):
+    """Hazards that racecheck reported of nothing but kernels of cuBLAS."""
+    count = 0
+    for hazard in HAZARD.findall(text):
+        places = re.findall(r" access at (.*)", hazard)
+        count += bool(places) and all(LIBRARY_KERNEL.match(place) for place in places)
+    return count
+
+
 def judge(step, code, text):
     """Exit code and detail of a step that ended: 77 where it passed without having looked."""
     passed = len(re.findall(r"^\[       OK ", text, re.M))
@@ -78,8 +93,14 @@ def judge(step, code, text):
     if step.kind == "sanitize":
         summary = re.findall(r"SUMMARY: .*", text)
         detail += "; " + (summary[-1] if summary else "no summary")
-        if code == 0 and not (summary and re.match(r"SUMMARY: 0 ", summary[-1])):
-            code = 9
+        clean = bool(summary and re.match(r"SUMMARY: 0 ", summary[-1]))
+        library = library_hazards(text)
+        if library and summary and summary[-1].startswith("SUMMARY: %d hazard" % library):
+            clean = True
+            detail += ", in cuBLAS alone"
+            code = 0 if code == FOUND and "[  FAILED  ]" not in text else code
+        if code == 0 and not clean:
+            code = FOUND
     return code, detail
 
 

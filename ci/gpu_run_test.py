@@ -39,6 +39,7 @@ echo "[       OK ] Some.Test (1 ms)"
 SANITIZER = """#!/bin/bash
 while [ "${1#--}" != "$1" ]; do shift; [ "${1#/}" = "$1" ] && shift; done
 "$@" || exit $?
+[ -n "$FAKE_HAZARDS" ] && { echo "$FAKE_HAZARDS"; exit 9; }
 [ -n "$FAKE_FINDING" ] && { echo "========= ERROR SUMMARY: 3 errors"; exit 0; }
 [ -n "$FAKE_SILENT" ] || echo "========= ERROR SUMMARY: 0 errors"
 """
@@ -161,6 +162,26 @@ class GpuRun(unittest.TestCase):
                           "swiglu_cuda_test": "passed"})
         self.assertEqual(self.result()["failed"], 1)
         self.assertFalse(self.result()["complete"])
+
+    def test_hazards_in_the_librarys_kernels_alone_do_not_count(self):
+        def hazard(first, second):
+            return ("========= Error: Race reported between Write access at %s+0x2b80\n"
+                    "=========     and Read access at %s+0x90 [16 hazards]\n"
+                    "=========     and Read access at %s+0xa0 [1 hazards]\n========= \n" %
+                    (first, second, second))
+
+        def summary(n):
+            return ("========= RACECHECK SUMMARY: %d hazard%s displayed (%d errors, 0 warnings)" %
+                    (n, "s" if n > 1 else "", n))
+        library, ours = "nvjet_hsh_64x8_64x16_4x1_v_bz_TNT", "void ember::k::copy_kernel<float>(int)"
+        one = ("--steps", "^racecheck copy_")
+        self.run_it(0, *one, HAZARDS=hazard(library, library) + summary(1))
+        self.assertIn("in cuBLAS alone", self.rows()["racecheck copy_cuda_test"]["detail"])
+        self.run_it(1, *one, HAZARDS=hazard(library, ours) + summary(1))
+        self.run_it(1, *one, HAZARDS=hazard(library, library) + hazard(ours, ours) + summary(2))
+        self.run_it(1, *one, HAZARDS=hazard(library, library) + summary(2))
+        self.run_it(1, *one, HAZARDS=hazard(library, library) + summary(1), FAIL="^copy_")
+        self.run_it(1, *one, HAZARDS=hazard(library, library) + "[  FAILED  ] A.B\n" + summary(1))
 
     def test_looking_at_nothing_is_a_failure(self):
         one = ("--steps", "^(copy_cuda_test|memcheck copy_)")

@@ -14,8 +14,7 @@ FEW = "-*Long.*"
 # In the quick form the sanitizers see these tests of other slow binaries alone.
 QUICK = {"linear": "*GemvShapes*:*ColumnSlice*:*Nan*",
          "sample": "*SpecialValues*:*PositionInMemory*"}
-# The library's own kernels are not ours to mend, and racecheck does not know how theirs wait.
-OURS = ["--kernel-name", "kns=ember"]
+FOUND = 9  # exit code of compute-sanitizer that has something to report
 TOOLS = ("memcheck", "racecheck", "synccheck", "initcheck")
 # Rough seconds of a tool over an op, eight steps side by side on an H100; of others, OTHER_COST.
 COST = {("memcheck", "attention"): 100, ("memcheck", "attention_step"): 270,
@@ -63,9 +62,8 @@ def sanitize(tool, program, filters, shards, cost):
         if shards > 1:
             environment = {"GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(shard)}
         steps.append(Step("%s %s%s" % (tool, program, part), "sanitize",
-                          ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9"] +
-                          (OURS if tool == "racecheck" else []), program, environment,
-                          cost=cost / shards))
+                          ["compute-sanitizer", "--tool", tool, "--error-exitcode", str(FOUND)],
+                          program, environment, cost=cost / shards))
         steps[-1].command.append("--gtest_filter=" + filters)
     return steps
 
@@ -112,8 +110,8 @@ def all_steps(quick):
             if quick and (tool == "memcheck" or filters != FEW):
                 cost /= 8
             steps += sanitize(tool, op + "_cuda_test", filters, shards, cost)
-    # The tool takes memory of the device itself, so what a run takes is not to be told.
-    left_out = PLAN + ":CudaDecode.Says*:CudaDecode.Poisoned*"
+    # The tool takes memory of the device itself, so what a run takes is not to be told, nor how long.
+    left_out = PLAN + ":CudaDecode.Says*:CudaDecode.Poisoned*:CudaStages.OverASlowLink*"
     steps += sanitize("memcheck", "cuda_runtime_test",
                       "-" + left_out + (":CudaBatch.SessionsInOne*" if quick else ""), 4, 240)
     # The steps that the host does not wait for, with graphs and without.

@@ -74,10 +74,9 @@ TEST(LinearCuda, OneTokenOfEveryModel) {
   }
 }
 
-TEST(LinearCuda, ManyTokensOfEveryModel) {
-  EMBER_NEEDS_CUDA();
+void check_every_model(const std::vector<int64_t>& tokens) {
   for (DType t : {DType::kF16, DType::kBF16}) {
-    for (int64_t T : {2, 8, 16, 19, 130}) {
+    for (int64_t T : tokens) {
       for (LinearCase c : linear_preset_cases(T, t, 264)) {
         c.x = t;
         c.y = c.accumulate || T == 19 ? DType::kF32 : t;
@@ -85,6 +84,17 @@ TEST(LinearCuda, ManyTokensOfEveryModel) {
       }
     }
   }
+}
+
+TEST(LinearCuda, FewTokensOfEveryModel) {
+  EMBER_NEEDS_CUDA();
+  check_every_model({2, 8, 16});
+}
+
+// The library's kernels alone.
+TEST(LinearCudaLong, ManyTokensOfEveryModel) {
+  EMBER_NEEDS_CUDA();
+  check_every_model({19, 130});
 }
 
 // Every tile shape of the GEMV kernel: rows that end inside a group of lanes, a tile that is moved
