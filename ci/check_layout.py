@@ -49,7 +49,10 @@ ENGINE = ["core", "io", "text", "model", "backend", "runtime", "cli"]
 GETENV = {"kernels/base/env.cpp", "kernels/base/nvtx_probe.cpp"}  # the probe is a tool of its own
 GENERATED = {"ember_commit.h"}  # written by the build
 # Ops that are others in one launch, and fall back to them.
-FUSED = {"op:attention_step": ("op:attention", "op:qk_norm_rope")}
+FUSED = {
+    "op:attention_step": ("op:attention", "op:qk_norm_rope"),
+    "op:decode_layers": ("op:attention_step", "op:linear", "op:norm_linear"),
+}
 # Whole files of data whose text is not ours to judge.
 DATA = re.compile(r"(^|/)(tokenizer\.json|vocab\.json|merges\.txt|added_tokens\.json)$|"
                   r"\.(safetensors|bin|gz|xz|zst|png|svg)$")

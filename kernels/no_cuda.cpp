@@ -6,6 +6,7 @@
 #include "kernels/base/error.h"
 #include "kernels/common/device_info.h"
 #include "kernels/copy/copy.h"
+#include "kernels/decode_layers/decode_layers.h"
 #include "kernels/embed/embed.h"
 #include "kernels/linear/blas_info.h"
 #include "kernels/linear/linear.h"
@@ -39,6 +40,12 @@ void attention_step_cuda(const AttentionStepParams&, Stream) {
 }
 void copy_cuda(const CopyParams&, Stream) {
   no_cuda("copy");
+}
+bool decode_layers_takes(const DecodeLayersParams&) {
+  return false;
+}
+void decode_layers_cuda(const DecodeLayersParams&, Stream) {
+  no_cuda("decode_layers");
 }
 void embed_cuda(const EmbedParams&, Stream) {
   no_cuda("embed");

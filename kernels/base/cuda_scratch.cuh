@@ -16,6 +16,8 @@ enum class ScratchUser {
   kAttentionStepPartials,
   kAttentionStepTickets,
   kAttentionStepQueries,
+  kDecodeLayersExchange,
+  kDecodeLayersCounters,
   kLinearLibrary,
   kSample,
 };

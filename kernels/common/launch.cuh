@@ -32,9 +32,10 @@ __device__ __forceinline__ void wait_for_previous() {
 
 // ---- Launch ----
 
+// With one launch attribute, or none.
 template <class... P, class... A>
-void launch(const char* op, Stream stream, void (*kernel)(P...), dim3 grid, dim3 block,
-            int64_t smem_bytes, A... args) {
+void launch_with(const cudaLaunchAttribute* attribute, const char* op, Stream stream,
+                 void (*kernel)(P...), dim3 grid, dim3 block, int64_t smem_bytes, A... args) {
   if (smem_bytes > 32 * 1024) {  // more than 48 KB with what the kernel declares itself
     EMBER_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     static_cast<int>(smem_bytes)));
@@ -42,18 +43,40 @@ void launch(const char* op, Stream stream, void (*kernel)(P...), dim3 grid, dim3
   if (LaunchLog* log = LaunchLog::active()) {
     cuda::note_launch(log, op, reinterpret_cast<const void*>(kernel), grid, block, smem_bytes);
   }
-  cudaLaunchAttribute overlap{};
-  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchAttribute attributes[1] = {};
   cudaLaunchConfig_t config{};
   config.gridDim = grid;
   config.blockDim = block;
   config.dynamicSmemBytes = static_cast<size_t>(smem_bytes);
   config.stream = cuda::raw(stream);
-  config.attrs = &overlap;
-  config.numAttrs = stream.overlap ? 1 : 0;
+  config.attrs = attributes;
+  if (attribute != nullptr) {
+    attributes[0] = *attribute;
+    config.numAttrs = 1;
+  }
   EMBER_CUDA(cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...));
   EMBER_LAUNCHED(op, stream);
+}
+
+template <class... P, class... A>
+void launch(const char* op, Stream stream, void (*kernel)(P...), dim3 grid, dim3 block,
+            int64_t smem_bytes, A... args) {
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  launch_with(stream.overlap ? &overlap : nullptr, op, stream, kernel, grid, block, smem_bytes,
+              args...);
+}
+
+// All blocks of the grid at once on the device, so that they may wait for one another; the grid has
+// to fit. Never overlaps its neighbours.
+template <class... P, class... A>
+void launch_resident(const char* op, Stream stream, void (*kernel)(P...), dim3 grid, dim3 block,
+                     int64_t smem_bytes, A... args) {
+  cudaLaunchAttribute cooperative{};
+  cooperative.id = cudaLaunchAttributeCooperative;
+  cooperative.val.cooperative = 1;
+  launch_with(&cooperative, op, stream, kernel, grid, block, smem_bytes, args...);
 }
 
 // Counts are int64 at the interface and int32 inside kernels.
