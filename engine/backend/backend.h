@@ -16,6 +16,7 @@
 #include "kernels/attention/attention.h"
 #include "kernels/attention_step/attention_step.h"
 #include "kernels/base/stream.h"
+#include "kernels/decode_layers/decode_layers.h"
 #include "kernels/embed/embed.h"
 #include "kernels/linear/linear.h"
 #include "kernels/norm_linear/norm_linear.h"
@@ -114,6 +115,9 @@ class IBackend {
   virtual bool attention_step(const k::AttentionStepParams&, const ModelShape& /*shape*/) {
     return false;
   }
+  virtual bool decode_layers(const k::DecodeLayersParams&, const ModelShape& /*shape*/) {
+    return false;
+  }
   // What of w a kernel before the one that reads it should bring into the L2 cache.
   virtual k::Prefetch ahead_of(const Linear&) const { return {}; }
 
@@ -138,6 +142,8 @@ class IBackend {
   void show(const StageArgs& args, Tap tap, int64_t layer, const TensorView& rows);
   // attend() of a step as one fused op; false: nothing was done.
   bool attend_at_once(const StageArgs& args, int64_t layer);
+  // All layers of the stage as one fused op; false: nothing was done.
+  bool run_layers_at_once(const StageArgs& args);
   // What run_token adds to run_stage and run_head.
   void choose_token(const StageArgs& args, const TokenArgs& token);
 };

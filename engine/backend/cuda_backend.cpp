@@ -70,6 +70,10 @@ class CudaBackend : public IBackend {
         {"split attention", k::attention_scratch_bytes(m.K, m.E, info_.sm_count) +
                                 k::attention_step_scratch_bytes(m.H, m.K, m.E, info_.sm_count)},
         {"sampling", k::sample_scratch_bytes(m.V, batch)}};
+    if (k::decode_layers_chosen(m, dtype_, device_)) {
+      items.push_back({"layers in one kernel",
+                       k::decode_layers_scratch_bytes(m.D, m.H, m.K, m.F, info_.sm_count)});
+    }
     if (stored != dtype_) {
       items.push_back({"weight conversion", kSlotBytes});
     }
@@ -167,6 +171,14 @@ class CudaBackend : public IBackend {
     }
     step.settled = graphs_.recording();
     k::attention_step_cuda(step, stream());
+    return true;
+  }
+  bool decode_layers(const k::DecodeLayersParams& p, const ModelShape& shape) override {
+    if (!k::decode_layers_chosen(shape, dtype_, device_) || !k::decode_layers_takes(p)) {
+      return false;
+    }
+    const ProfileRange range(RangeKind::kDecodeLayers, p.count);
+    k::decode_layers_cuda(positioned(p), stream());
     return true;
   }
   k::Prefetch ahead_of(const Linear& w) const override {

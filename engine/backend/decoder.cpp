@@ -2,6 +2,7 @@
 // The Qwen3 decoder, written once against IBackend: the default bodies of its composite ops.
 // Reads beside "Qwen3 Technical Report" and transformers' modeling_qwen3.py.
 #include <cmath>
+#include <vector>
 
 #include "engine/backend/backend.h"
 #include "kernels/base/profile.h"
@@ -126,6 +127,37 @@ void IBackend::attend(const StageArgs& a, int64_t layer) {
   }
 }
 
+bool IBackend::run_layers_at_once(const StageArgs& a) {
+  if (!fuses(*this, a) || a.tokens != 1) {
+    return false;
+  }
+  const SequenceArgs s = a.sequence(0);
+  std::vector<k::DecodeLayer> layers;
+  for (const LayerWeights& w : a.weights.layers) {
+    if (w.qkv.count != 1 || w.o.count != 1 || w.gate_up.count != 1 || w.down.count != 1) {
+      return false;
+    }
+    const auto layer = static_cast<int64_t>(layers.size());
+    layers.push_back({w.input_norm, w.qkv.blocks[0], w.q_norm, w.k_norm, w.o.blocks[0], w.post_norm,
+                      w.gate_up.blocks[0], w.down.blocks[0], s.cache->k(layer), s.cache->v(layer),
+                      std::ldexp(1.0f, -w.act_shift)});
+  }
+  if (layers.empty()) {
+    return false;
+  }
+  k::DecodeLayersParams p;
+  p.x = a.work.x.rows(0, 1);
+  p.cos = a.rope.cos;
+  p.sin = a.rope.sin;
+  p.layers = layers.data();
+  p.count = static_cast<int64_t>(layers.size());
+  p.eps = static_cast<float>(a.config.rms_eps);
+  p.scale = 1.0f / std::sqrt(static_cast<float>(a.config.shape.E));
+  p.pos = s.host_pos();
+  p.pos_device = s.pos_device;
+  return decode_layers(p, a.config.shape);
+}
+
 void IBackend::run_layer(const StageArgs& a, int64_t layer) {
   const ProfileRange range(RangeKind::kLayer, a.weights.first_layer + layer);
   const ModelShape& m = a.config.shape;
@@ -187,6 +219,9 @@ void IBackend::run_stage(const StageArgs& a) {
     if (a.watch == nullptr) {
       show(a, Tap::kEmbedding, -1, x);
     }
+  }
+  if (run_layers_at_once(a)) {
+    return;
   }
   for (int64_t layer = 0; layer < static_cast<int64_t>(a.weights.layers.size()); ++layer) {
     run_layer(a, layer);

@@ -31,7 +31,7 @@ TensorView near(TensorView v) {
 
 class EmulatedDevice : public IBackend {
  public:
-  explicit EmulatedDevice(DType dtype) : dtype_(dtype) {}
+  EmulatedDevice(DType dtype, bool decode_layers) : dtype_(dtype), decode_layers_(decode_layers) {}
 
   std::string name() const override { return "emulated"; }
   DeviceId device() const override { return {DeviceKind::kCuda, 0}; }
@@ -116,6 +116,26 @@ class EmulatedDevice : public IBackend {
     cpu_->advance(q);
   }
 
+  bool decode_layers(const k::DecodeLayersParams& p, const ModelShape&) override {
+    if (!decode_layers_) {
+      return false;
+    }
+    std::vector<k::DecodeLayer> layers(p.layers, p.layers + p.count);
+    for (k::DecodeLayer& l : layers) {
+      for (TensorView* v : {&l.input_norm, &l.qkv, &l.q_norm, &l.k_norm, &l.o, &l.post_norm,
+                            &l.gate_up, &l.down, &l.k_cache, &l.v_cache}) {
+        *v = near(*v);
+      }
+    }
+    k::DecodeLayersParams q = p;
+    q.layers = layers.data();
+    for (TensorView* v : {&q.x, &q.cos, &q.sin}) {
+      *v = near(*v);
+    }
+    k::decode_layers_cpu(q);
+    return true;
+  }
+
   void run_stage(const StageArgs& a) override {
     const Recording recording(*this, a.tokens == 1);
     IBackend::run_stage(a);
@@ -148,6 +168,7 @@ class EmulatedDevice : public IBackend {
   }
 
   DType dtype_;
+  bool decode_layers_;
   std::unique_ptr<IBackend> cpu_ = make_cpu_backend();
   std::vector<Memory> placed_;
   bool recording_ = false;
@@ -155,8 +176,8 @@ class EmulatedDevice : public IBackend {
 
 }  // namespace
 
-std::unique_ptr<IBackend> make_emulated_device(DType dtype) {
-  return std::make_unique<EmulatedDevice>(dtype);
+std::unique_ptr<IBackend> make_emulated_device(DType dtype, bool decode_layers) {
+  return std::make_unique<EmulatedDevice>(dtype, decode_layers);
 }
 
 }  // namespace ember

@@ -64,6 +64,9 @@ class EagerBackend : public ForwardingBackend {
   bool attention_step(const k::AttentionStepParams& p, const ModelShape& shape) override {
     return inner().attention_step(p, shape);
   }
+  bool decode_layers(const k::DecodeLayersParams& p, const ModelShape& shape) override {
+    return inner().decode_layers(p, shape);
+  }
   k::Prefetch ahead_of(const Linear& w) const override { return inner().ahead_of(w); }
 };
 

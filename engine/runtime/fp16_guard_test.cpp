@@ -65,16 +65,19 @@ class Unguarded : public ForwardingBackend {
 };
 
 enum class Guard { kOn, kOff };
+enum class Steps { kApart, kAtOnce };  // the layers of a step
 
 // Logits of a prefill and of two decode steps, one after another.
 std::vector<float> logits(const std::shared_ptr<const IWeightSource>& source, int stages,
-                          const std::string& dtype, Guard guard = Guard::kOn) {
+                          const std::string& dtype, Guard guard = Guard::kOn,
+                          Steps steps = Steps::kApart) {
   RuntimeOptions o;
   o.devices.assign(static_cast<size_t>(stages), DeviceId{});
   o.context = 64;
   if (dtype != "fp32") {
     o.decorate = [&](std::unique_ptr<IBackend>, int64_t) -> std::unique_ptr<IBackend> {
-      auto device = make_emulated_device(dtype == "fp16" ? DType::kF16 : DType::kBF16);
+      auto device = make_emulated_device(dtype == "fp16" ? DType::kF16 : DType::kBF16,
+                                         steps == Steps::kAtOnce);
       return guard == Guard::kOn ? std::move(device)
                                  : std::make_unique<Unguarded>(std::move(device));
     };
@@ -127,6 +130,9 @@ TEST(Fp16Guard, AnOverflowingModelGivesTheRightLogits) {
     // bf16 has fp32's range and needs no guard; fp16 is finer wherever it is in range.
     const double fp16 = relative_l2(logits(source, stages, "fp16"), truth);
     EXPECT_TRUE(fp16 <= bf16) << stages << " stages: " << fp16 << " against " << bf16;
+    const double at_once =
+        relative_l2(logits(source, stages, "fp16", Guard::kOn, Steps::kAtOnce), truth);
+    EXPECT_TRUE(at_once <= bf16) << stages << " stages: " << at_once << " against " << bf16;
   }
 }
 

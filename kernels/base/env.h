@@ -18,7 +18,8 @@ enum class EnvVar {
   kNoPeer,
   kLink,
   kPlantDelay,
-  kPrintPlan
+  kPrintPlan,
+  kDecodeLayers
 };
 
 struct EnvDoc {

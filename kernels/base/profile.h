@@ -17,6 +17,7 @@ namespace ember {
   X(kDecodeStep, "decode_step", "position of the token")    \
   X(kHop, "hop", "bytes")                                   \
   X(kLayer, "layer", "layer of the model, from 0")          \
+  X(kDecodeLayers, "decode_layers", "layers")               \
   X(kHead, "head", "rows of logits")                        \
   X(kEmbed, "embed", "tokens")                              \
   X(kRmsNorm, "rmsnorm", "tokens")                          \

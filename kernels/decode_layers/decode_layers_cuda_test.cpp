@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
 #include "kernels/base/cuda_graph.h"
 #include "kernels/common/device_info.h"
 #include "kernels/common/device_testing.h"
@@ -190,6 +192,28 @@ TEST(DecodeLayersCuda, NanInAVisibleRowShows) {
       ASSERT_TRUE(std::isnan(x));
     }
   }
+}
+
+TEST(DecodeLayersCuda, IsChosenWhereItPaysOrIsForced) {
+  EMBER_NEEDS_HOPPER();
+  const DeviceId gpu = DeviceMirror::device();
+  const ModelShape& narrow = find_preset("qwen3-0.6b")->shape;
+  const ModelShape& wide = find_preset("qwen3-8b")->shape;
+  ModelShape other = narrow;
+  other.E = 64;
+  const auto chosen = [&](const char* forced, const ModelShape& shape, DType t) {
+    setenv("EMBER_DECODE_LAYERS", forced, 1);
+    const bool yes = decode_layers_chosen(shape, t, gpu);
+    unsetenv("EMBER_DECODE_LAYERS");
+    return yes;
+  };
+  EXPECT_TRUE(chosen("", narrow, DType::kBF16));
+  EXPECT_TRUE(chosen("", narrow, DType::kF16));
+  EXPECT_FALSE(chosen("", wide, DType::kBF16));
+  EXPECT_FALSE(chosen("0", narrow, DType::kBF16));
+  EXPECT_TRUE(chosen("1", wide, DType::kBF16));
+  EXPECT_FALSE(chosen("1", narrow, DType::kF32));
+  EXPECT_FALSE(chosen("1", other, DType::kBF16));
 }
 
 TEST(DecodeLayersCuda, WhatItCannotDoIsRefused) {

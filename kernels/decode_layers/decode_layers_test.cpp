@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
 #include <functional>
+#include <utility>
 
 #include "kernels/decode_layers/decode_layers_plan.h"
 #include "kernels/decode_layers/decode_layers_testing.h"
@@ -261,6 +263,27 @@ TEST(DecodeLayersPlan, SaysWhatTheKernelFits) {
   EXPECT_FALSE(fits([](LayersCall& s) { s.layers[0].q_norm.shape = Shape{64}; }));
   LayersCall call(c, in, state);
   EXPECT_FALSE(decode_layers_takes(call.p));  // host memory
+}
+
+TEST(DecodeLayersChoice, PaysWhereItWasMeasuredToPay) {
+  for (const auto& [name, pays] :
+       {std::pair("qwen3-0.6b", true), std::pair("qwen3-1.7b", true), std::pair("qwen3-4b", false),
+        std::pair("qwen3-8b", false), std::pair("qwen3-14b", false)}) {
+    EXPECT_EQ(decode_layers_pays(find_preset(name)->shape.D), pays) << name;
+  }
+}
+
+// A word from outside changes what pays, not what a device can do; a wrong one is refused.
+TEST(DecodeLayersChoice, NeedsADeviceThatTakesThem) {
+  const ModelShape& shape = find_preset("qwen3-0.6b")->shape;
+  for (const char* forced : {"", "0", "1"}) {
+    setenv("EMBER_DECODE_LAYERS", forced, 1);
+    EXPECT_FALSE(decode_layers_chosen(shape, DType::kBF16, DeviceId{})) << forced;
+  }
+  setenv("EMBER_DECODE_LAYERS", "2", 1);
+  EXPECT_TRUE(throws(ErrorKind::kUsage, "EMBER_DECODE_LAYERS",
+                     [&] { decode_layers_chosen(shape, DType::kBF16, DeviceId{}); }));
+  unsetenv("EMBER_DECODE_LAYERS");
 }
 
 }  // namespace
