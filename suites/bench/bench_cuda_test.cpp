@@ -2,10 +2,12 @@
 // The benches on a GPU: events and gates see what ran, and change nothing of it.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 
 #include "harness/environment.h"
 #include "kernels/common/cuda_testing.h"
+#include "kernels/decode_layers/decode_layers.h"
 #include "reports/stats.h"
 #include "reports/writer.h"
 #include "suites/bench/e2e.h"
@@ -81,8 +83,18 @@ TEST(E2eBenchCuda, StagesAndUnreadSteps) {
   }
 }
 
+// Runs a test with the layers of a step apart, or as one kernel.
+struct Layers {
+  explicit Layers(bool at_once) { setenv("EMBER_DECODE_LAYERS", at_once ? "1" : "0", 1); }
+  ~Layers() { unsetenv("EMBER_DECODE_LAYERS"); }
+  static bool can() {
+    return k::decode_layers_chosen(find_preset("tiny")->shape, DType::kBF16, kGpu);
+  }
+};
+
 TEST(PhasesBenchCuda, EveryOpHasATime) {
   EMBER_NEEDS_CUDA();
+  const Layers apart(false);
   OpTimer timer;
   const auto one = runtime(timer, 1);
   PhasesOptions o;
@@ -115,8 +127,39 @@ TEST(PhasesBenchCuda, EveryOpHasATime) {
   EXPECT_NO_THROW(report::to_json(r));
 }
 
-TEST(KernelsBenchCuda, EachCaseHasItsResources) {
+TEST(PhasesBenchCuda, LayersAsOneKernelAreOneOp) {
   EMBER_NEEDS_CUDA();
+  const Layers at_once(true);
+  if (!Layers::can()) {
+    GTEST_SKIP() << "no such kernel for this device";
+  }
+  OpTimer timer;
+  const auto two = runtime(timer, 2);
+  PhasesOptions o;
+  o.model = "tiny";
+  o.prompts = {};
+  o.depths = {64};
+  o.tokens = 16;
+  report::Report r = start_report({"test"}, {kGpu});
+  bench_phases(*two, Ceilings(), o, timer, &r);
+  const report::Case& layers = find(r, "phase/decode/", "op=decode_layers/");
+  ASSERT_EQ(layers.samples.size(), 1u);
+  EXPECT_EQ(layers.samples[0].values.size(), 1u);
+  EXPECT_GT(median(layers), 0);
+  EXPECT_LT(median(layers), median(find(r, "phase/decode/", "op=sum")));
+  for (const report::Case& c : r.cases) {
+    for (const char* apart : {"op=layers/", "op=linear.o/", "op=norm_linear.qkv/"}) {
+      EXPECT_EQ(c.id.find(apart), std::string::npos) << c.id;
+    }
+  }
+  EXPECT_NO_THROW(report::to_json(r));
+}
+
+class KernelsBenchCuda : public ::testing::TestWithParam<bool> {};
+
+TEST_P(KernelsBenchCuda, EachCaseHasItsResources) {
+  EMBER_NEEDS_CUDA();
+  const Layers layers(GetParam());
   Meter meter(kGpu);
   KernelsOptions o;
   o.tokens = {1, 512};
@@ -125,6 +168,12 @@ TEST(KernelsBenchCuda, EachCaseHasItsResources) {
   o.measure.target = 0.5;
   report::Report r = start_report({"test"}, {kGpu});
   bench_kernels(meter, "tiny", find_preset("tiny")->shape, DType::kBF16, Ceilings(), o, &r);
+  find(r, "kernel/sum");
+  if (GetParam() && Layers::can()) {
+    find(r, "kernel/decode_layers");
+  } else {
+    find(r, "kernel/norm_linear.qkv");
+  }
   bool library = false;
   for (const report::Case& c : r.cases) {
     EXPECT_EQ(c.verified, true) << c.id << ": " << c.reason;
@@ -147,6 +196,9 @@ TEST(KernelsBenchCuda, EachCaseHasItsResources) {
   EXPECT_TRUE(library);  // the products of 512 tokens
   EXPECT_NO_THROW(report::to_json(r));
 }
+
+INSTANTIATE_TEST_SUITE_P(Layers, KernelsBenchCuda, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "AtOnce" : "Apart"; });
 
 }  // namespace
 }  // namespace ember

@@ -13,6 +13,7 @@
 #include "kernels/base/temporary_directory.h"
 #include "reports/stats.h"
 #include "reports/writer.h"
+#include "suites/bench/decode_layers_kernel.h"
 #include "suites/bench/e2e.h"
 #include "suites/bench/engine_check.h"
 #include "suites/bench/operands.h"
@@ -296,6 +297,45 @@ TEST(PhasesBench, TheSumExplainsTheStep) {
     }
   }
   EXPECT_NO_THROW(report::to_json(r));
+}
+
+// What a pass is made of adds up to it: no op of a layer beside the kernel that holds them all.
+TEST(StepKernels, AResidentStepIsFourKernels) {
+  PassShape s;
+  s.model = find_preset("tiny")->shape;
+  s.cached = 40;
+  s.fused = s.resident = true;
+  std::vector<std::string> once;
+  for (const StepKernelInfo& info : step_kernels(s)) {
+    if (info.count > 0) {
+      EXPECT_EQ(info.count, 1) << info.name;
+      once.push_back(info.name);
+    }
+  }
+  EXPECT_EQ(once, (std::vector<std::string>{"embed", "decode_layers", "norm_linear.head",
+                                            "sample.greedy"}));
+  s.resident = false;
+  for (const StepKernelInfo& info : step_kernels(s)) {
+    EXPECT_NE(info.name, "decode_layers");
+  }
+}
+
+TEST(StepKernels, DecodeLayersIsVerified) {
+  Meter meter(DeviceId{});
+  PassShape s;
+  s.model = find_preset("tiny")->shape;
+  s.model.L = 2;
+  s.cached = 40;
+  const auto kernel = make_decode_layers(meter, s);
+  EXPECT_GE(kernel->copies, 1);
+  const ModelShape& m = s.model;
+  const int64_t weights = (m.q_dim() * 2 + 2 * m.kv_dim() + 3 * m.F) * m.D;
+  const int64_t rows = 40 * 2 * m.kv_dim();
+  EXPECT_GT(kernel->cost().bytes_read, m.L * 2 * (weights + rows));
+  EXPECT_LT(kernel->cost().bytes_read, m.L * 2 * (weights + rows) * 102 / 100);
+  EXPECT_EQ(kernel->verify(meter), "");
+  kernel->run(kernel->copies - 1, {});
+  EXPECT_EQ(kernel->verify(meter), "");  // x is what a run before left
 }
 
 TEST(Judge, SeesAnErrorAndANan) {

@@ -8,6 +8,7 @@
 #include "harness/measure/planted_delay.h"
 #include "kernels/base/error.h"
 #include "kernels/base/launch_log.h"
+#include "kernels/decode_layers/decode_layers.h"
 #include "suites/bench/case_choice.h"
 
 namespace ember {
@@ -196,6 +197,7 @@ void bench_kernels(Meter& meter, const std::string& model, const ModelShape& sha
       for (const int64_t tokens : options.tokens) {
         pass.tokens = tokens;
         pass.fused = tokens == 1 && meter.device().kind == DeviceKind::kCuda;
+        pass.resident = pass.fused && k::decode_layers_chosen(shape, dtype, meter.device());
         pass.cached = depth;
         bench.run(pass, cache);
       }

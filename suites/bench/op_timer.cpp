@@ -190,6 +190,9 @@ class OpTimer::Backend : public ForwardingBackend {
   bool attention_step(const k::AttentionStepParams& p, const ModelShape& shape) override {
     return timed_if("attention_step", k::cost(p), [&] { return inner().attention_step(p, shape); });
   }
+  bool decode_layers(const k::DecodeLayersParams& p, const ModelShape& shape) override {
+    return timed_if("decode_layers", k::cost(p), [&] { return inner().decode_layers(p, shape); });
+  }
   k::Prefetch ahead_of(const Linear& w) const override { return inner().ahead_of(w); }
 
   void run_layer(const StageArgs& a, int64_t layer) override {

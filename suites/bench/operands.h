@@ -58,7 +58,10 @@ class HostCopies {
 };
 
 // Empty when two dense host tensors of one shape agree within a few roundings of the dtype of
-// `got`, by their relative L2; else a sentence.
-std::string judge(const TensorView& got, const TensorView& want);
+// `got`, or of the one that `got` was computed from, by their relative L2; else a sentence.
+std::string judge(const TensorView& got, const TensorView& want, DType rounded);
+inline std::string judge(const TensorView& got, const TensorView& want) {
+  return judge(got, want, got.dtype);
+}
 
 }  // namespace ember

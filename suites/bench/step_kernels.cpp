@@ -16,6 +16,7 @@
 #include "kernels/sample/sample.h"
 #include "kernels/swiglu/swiglu.h"
 #include "suites/bench/attention_step_kernel.h"
+#include "suites/bench/decode_layers_kernel.h"
 #include "suites/bench/operands.h"
 
 namespace ember {
@@ -303,55 +304,69 @@ std::unique_ptr<StepKernel> make_sample(Meter& meter, const PassShape& s, bool g
   return op<k::SampleParams>(meter, k::sample_cuda, k::sample_cpu, make, check_sample);
 }
 
-}  // namespace
+StepKernelInfo linear_info(const PassShape& s, const std::string& name, int64_t count, int64_t rows,
+                           int64_t N, int64_t K, bool residual, DType out) {
+  return {"linear." + name, count, rows > 1,
+          [=](Meter& meter) { return make_linear(meter, s, rows, N, K, residual, out); }};
+}
 
-std::vector<StepKernelInfo> step_kernels(const PassShape& s) {
+StepKernelInfo norm_linear_info(const PassShape& s, const std::string& name, int64_t count,
+                                int64_t rows, bool gated, DType out) {
+  return {"norm_linear." + name, count, false,
+          [=](Meter& meter) { return make_norm_linear(meter, s, rows, gated, out); }};
+}
+
+// The ops of a layer, as often as there are layers.
+std::vector<StepKernelInfo> layer_kernels(const PassShape& s) {
   const ModelShape& m = s.model;
   const int64_t T = s.tokens, qkv = m.q_dim() + 2 * m.kv_dim();
-  const bool many = T > 1;
-  const auto linear = [&](const std::string& name, int64_t count, int64_t rows, int64_t N,
-                          int64_t K, bool residual, DType out) {
-    return StepKernelInfo{"linear." + name, count, rows > 1, [=](Meter& meter) {
-                            return make_linear(meter, s, rows, N, K, residual, out);
-                          }};
-  };
-  const auto norm_linear = [&](const std::string& name, int64_t count, int64_t rows, bool gated,
-                               DType out) {
-    return StepKernelInfo{"norm_linear." + name, count, false, [=](Meter& meter) {
-                            return make_norm_linear(meter, s, rows, gated, out);
-                          }};
-  };
-  std::vector<StepKernelInfo> all = {
-      {"embed", 1, false, [=](Meter& meter) { return make_embed(meter, s); }}};
+  if (s.resident) {
+    return {
+        {"decode_layers", 1, false, [=](Meter& meter) { return make_decode_layers(meter, s); }}};
+  }
+  std::vector<StepKernelInfo> all;
   const auto add = [&](std::vector<StepKernelInfo> more) {
     all.insert(all.end(), more.begin(), more.end());
   };
   if (s.fused) {
-    add({norm_linear("qkv", m.L, qkv, false, s.activation)});
+    add({norm_linear_info(s, "qkv", m.L, qkv, false, s.activation)});
   } else {
     add({{"rmsnorm", 2 * m.L, false, [=](Meter& meter) { return make_rmsnorm(meter, s, T); }},
-         linear("qkv", m.L, T, qkv, m.D, false, s.activation)});
+         linear_info(s, "qkv", m.L, T, qkv, m.D, false, s.activation)});
   }
   if (s.fused && k::attention_step_pays(1, m.D)) {
     add({{"attention_step", m.L, false,
           [=](Meter& meter) { return make_attention_step(meter, s); }}});
   } else {
     add({{"qk_norm_rope", m.L, false, [=](Meter& meter) { return make_rope(meter, s); }},
-         {"attention", m.L, many, [=](Meter& meter) { return make_attention(meter, s); }}});
+         {"attention", m.L, T > 1, [=](Meter& meter) { return make_attention(meter, s); }}});
   }
-  add({linear("o", m.L, T, m.D, m.q_dim(), true, DType::kF32)});
+  add({linear_info(s, "o", m.L, T, m.D, m.q_dim(), true, DType::kF32)});
   if (s.fused) {
-    add({norm_linear("gate_up", m.L, 2 * m.F, true, s.activation)});
+    add({norm_linear_info(s, "gate_up", m.L, 2 * m.F, true, s.activation)});
   } else {
-    add({linear("gate_up", m.L, T, 2 * m.F, m.D, false, s.activation),
+    add({linear_info(s, "gate_up", m.L, T, 2 * m.F, m.D, false, s.activation),
          {"swiglu", m.L, false, [=](Meter& meter) { return make_swiglu(meter, s); }}});
   }
-  add({linear("down", m.L, T, m.D, m.F, true, DType::kF32)});
+  add({linear_info(s, "down", m.L, T, m.D, m.F, true, DType::kF32)});
+  return all;
+}
+
+}  // namespace
+
+std::vector<StepKernelInfo> step_kernels(const PassShape& s) {
+  const ModelShape& m = s.model;
+  std::vector<StepKernelInfo> all = {
+      {"embed", 1, false, [=](Meter& meter) { return make_embed(meter, s); }}};
+  const auto add = [&](std::vector<StepKernelInfo> more) {
+    all.insert(all.end(), more.begin(), more.end());
+  };
+  add(layer_kernels(s));
   if (s.fused) {
-    add({norm_linear("head", 1, m.V, false, DType::kF32)});
+    add({norm_linear_info(s, "head", 1, m.V, false, DType::kF32)});
   } else {
     add({{"rmsnorm.final", 1, false, [=](Meter& meter) { return make_rmsnorm(meter, s, 1); }},
-         linear("head", 1, 1, m.V, m.D, false, DType::kF32)});
+         linear_info(s, "head", 1, 1, m.V, m.D, false, DType::kF32)});
   }
   add({{"sample.greedy", 1, false, [=](Meter& meter) { return make_sample(meter, s, true, 0, 1); }},
        // In place of the greedy choice, not beside it.

@@ -23,6 +23,7 @@ struct PassShape {
   int64_t tokens = 1;               // T: 1 is a decode step
   int64_t cached = 0;               // before them
   bool fused = false;               // a step of one token on a device that fuses ops
+  bool resident = false;            // and runs all layers as one kernel (k::decode_layers_chosen)
 };
 
 // One kernel with its operands. Copies of what is read stand in turn, several times the cache in
