@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "engine/runtime/decode_testing.h"
 #include "engine/runtime/logits_testing.h"
 #include "kernels/base/buffer.h"
+#include "kernels/base/env_testing.h"
 #include "kernels/common/cuda_testing.h"
 #include "kernels/random_weights/random_weights.h"
 
@@ -64,9 +64,8 @@ std::shared_ptr<const IWeightSource> three_layers() {
 }
 
 // While it lives, steps take their layers apart, or at once wherever the device can.
-struct Layers {
-  explicit Layers(bool at_once) { setenv("EMBER_DECODE_LAYERS", at_once ? "1" : "0", 1); }
-  ~Layers() { unsetenv("EMBER_DECODE_LAYERS"); }
+struct Layers : ScopedEnv {
+  explicit Layers(bool at_once) : ScopedEnv("EMBER_DECODE_LAYERS", at_once ? "1" : "0") {}
 };
 
 bool has_kernel(const std::shared_ptr<const IWeightSource>& source) {
@@ -145,9 +144,8 @@ TEST(CudaResident, EveryWayHasTheSameBits) {
     EXPECT_TRUE(logits(options(devices)) == want);
     EXPECT_TRUE(logits(counted(devices, &count)) == want);
     EXPECT_EQ(count, kSteps * static_cast<int64_t>(stages));
-    setenv("EMBER_POISON", "1", 1);
+    const ScopedEnv poison("EMBER_POISON", "1");
     EXPECT_TRUE(logits(options(devices)) == want);
-    unsetenv("EMBER_POISON");
   }
 }
 
@@ -163,7 +161,7 @@ TEST(CudaResident, StreamsSayWhatTheHostWouldChoose) {
     Continued host(*runtime, ids, sampled_params(3), 300),
         ahead(*runtime, ids, sampled_params(3), 300);
     const auto stream = ahead.stream();
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 100; ++i) {
       host.step();
       ahead.step(*stream);
     }

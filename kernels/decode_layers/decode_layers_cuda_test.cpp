@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdlib>
-
 #include "kernels/base/cuda_graph.h"
+#include "kernels/base/env_testing.h"
 #include "kernels/common/device_info.h"
 #include "kernels/common/device_testing.h"
 #include "kernels/decode_layers/decode_layers_plan.h"
@@ -202,10 +201,8 @@ TEST(DecodeLayersCuda, IsChosenWhereItPaysOrIsForced) {
   ModelShape other = narrow;
   other.E = 64;
   const auto chosen = [&](const char* forced, const ModelShape& shape, DType t) {
-    setenv("EMBER_DECODE_LAYERS", forced, 1);
-    const bool yes = decode_layers_chosen(shape, t, gpu);
-    unsetenv("EMBER_DECODE_LAYERS");
-    return yes;
+    const ScopedEnv word("EMBER_DECODE_LAYERS", forced);
+    return decode_layers_chosen(shape, t, gpu);
   };
   EXPECT_TRUE(chosen("", narrow, DType::kBF16));
   EXPECT_TRUE(chosen("", narrow, DType::kF16));

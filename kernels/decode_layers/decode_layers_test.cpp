@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdlib>
 #include <functional>
 #include <utility>
 
+#include "kernels/base/env_testing.h"
 #include "kernels/decode_layers/decode_layers_plan.h"
 #include "kernels/decode_layers/decode_layers_testing.h"
 
@@ -277,13 +277,12 @@ TEST(DecodeLayersChoice, PaysWhereItWasMeasuredToPay) {
 TEST(DecodeLayersChoice, NeedsADeviceThatTakesThem) {
   const ModelShape& shape = find_preset("qwen3-0.6b")->shape;
   for (const char* forced : {"", "0", "1"}) {
-    setenv("EMBER_DECODE_LAYERS", forced, 1);
+    const ScopedEnv word("EMBER_DECODE_LAYERS", forced);
     EXPECT_FALSE(decode_layers_chosen(shape, DType::kBF16, DeviceId{})) << forced;
   }
-  setenv("EMBER_DECODE_LAYERS", "2", 1);
+  const ScopedEnv wrong("EMBER_DECODE_LAYERS", "2");
   EXPECT_TRUE(throws(ErrorKind::kUsage, "EMBER_DECODE_LAYERS",
                      [&] { decode_layers_chosen(shape, DType::kBF16, DeviceId{}); }));
-  unsetenv("EMBER_DECODE_LAYERS");
 }
 
 }  // namespace

@@ -2,10 +2,10 @@
 // The benches on a GPU: events and gates see what ran, and change nothing of it.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 
 #include "harness/environment.h"
+#include "kernels/base/env_testing.h"
 #include "kernels/common/cuda_testing.h"
 #include "kernels/decode_layers/decode_layers.h"
 #include "reports/stats.h"
@@ -84,9 +84,8 @@ TEST(E2eBenchCuda, StagesAndUnreadSteps) {
 }
 
 // Runs a test with the layers of a step apart, or as one kernel.
-struct Layers {
-  explicit Layers(bool at_once) { setenv("EMBER_DECODE_LAYERS", at_once ? "1" : "0", 1); }
-  ~Layers() { unsetenv("EMBER_DECODE_LAYERS"); }
+struct Layers : ScopedEnv {
+  explicit Layers(bool at_once) : ScopedEnv("EMBER_DECODE_LAYERS", at_once ? "1" : "0") {}
   static bool can() {
     return k::decode_layers_chosen(find_preset("tiny")->shape, DType::kBF16, kGpu);
   }
