@@ -48,80 +48,115 @@ struct Sums {
   }
 };
 
-// 16 positions from `first` on. Rows before pos lie at `keys` and `values`, row pos in `fresh`;
-// later ones count for nothing, and read fresh, which is finite.
+// The positions of a stage, from `first` on. Rows before pos lie in `stage`, keys before values, row
+// pos in `fresh`; later ones count for nothing, and read fresh, which is finite.
 template <class T>
-__device__ __forceinline__ void attend(Sums& s, uint32_t queries, uint32_t keys, uint32_t values,
-                                       uint32_t fresh, int first, int pos, int group,
-                                       float scale_log2) {
+__device__ __forceinline__ void attend(Sums& s, uint32_t queries, uint32_t stage, uint32_t fresh,
+                                       int first, int pos, int group, float scale_log2) {
+  constexpr int kTiles = kLayersKeys / 16;
   const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
   const auto row = [&](uint32_t rows, uint32_t mine, int i) {
     return first + i < pos ? rows + i * kRowBytes : mine;
   };
-  float score[4] = {}, odd[4] = {};
+  float score[kTiles][4];
   {
     constexpr int kChunks = kE / 32;
-    const uint32_t k0 = row(keys, fresh, g) + t * 16, k1 = row(keys, fresh, g + 8) + t * 16;
     const uint32_t q = queries + g * kLayersQueryBytes + t * 16;
-    uint4 b[kChunks], w0[kChunks], w1[kChunks];  // all under way before the first is used
+    uint4 b[kChunks];
 #pragma unroll
     for (int c = 0; c < kChunks; ++c) {
       b[c] = g < group ? load_shared(q + c * 64) : make_uint4(0, 0, 0, 0);
-      w0[c] = load_shared(k0 + c * 64), w1[c] = load_shared(k1 + c * 64);
+    }
+    uint4 w[kTiles][2][kChunks];  // all under way before the first is used
+#pragma unroll
+    for (int i = 0; i < kTiles; ++i) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const uint32_t from = row(stage, fresh, 16 * i + 8 * half + g) + t * 16;
+#pragma unroll
+        for (int c = 0; c < kChunks; ++c) {
+          w[i][half][c] = load_shared(from + c * 64);
+        }
+      }
+    }
+    float odd[kTiles][4] = {};
+#pragma unroll
+    for (int i = 0; i < kTiles; ++i) {
+      score[i][0] = score[i][1] = score[i][2] = score[i][3] = 0.0f;
     }
 #pragma unroll
     for (int c = 0; c < kChunks; ++c) {
-      const uint32_t even_keys[4] = {w0[c].x, w1[c].x, w0[c].y, w1[c].y};
-      const uint32_t odd_keys[4] = {w0[c].z, w1[c].z, w0[c].w, w1[c].w};
-      dev::mma<T>(score, even_keys, b[c].x, b[c].y);
-      dev::mma<T>(odd, odd_keys, b[c].z, b[c].w);
-    }
-  }
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    score[i] = (score[i] + odd[i]) * scale_log2;
-    if (first + g + i / 2 * 8 > pos) {
-      score[i] = -INFINITY;
+      for (int i = 0; i < kTiles; ++i) {
+        const uint4 &k0 = w[i][0][c], &k1 = w[i][1][c];
+        const uint32_t even_keys[4] = {k0.x, k1.x, k0.y, k1.y};
+        const uint32_t odd_keys[4] = {k0.z, k1.z, k0.w, k1.w};
+        dev::mma<T>(score[i], even_keys, b[c].x, b[c].y);
+        dev::mma<T>(odd[i], odd_keys, b[c].z, b[c].w);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kTiles; ++i) {
+#pragma unroll
+      for (int c = 0; c < 4; ++c) {
+        score[i][c] = (score[i][c] + odd[i][c]) * scale_log2;
+        if (first + 16 * i + g + c / 2 * 8 > pos) {
+          score[i][c] = -INFINITY;
+        }
+      }
     }
   }
   float shrink[2];
 #pragma unroll
   for (int c = 0; c < 2; ++c) {
-    const float max = fmaxf(s.max[c], step::column_max(fmaxf(score[c], score[2 + c])));
+    float top = fmaxf(score[0][c], score[0][2 + c]);
+#pragma unroll
+    for (int i = 1; i < kTiles; ++i) {
+      top = fmaxf(top, fmaxf(score[i][c], score[i][2 + c]));
+    }
+    const float max = fmaxf(s.max[c], step::column_max(top));
     // A query whose scores are all -inf keeps that as its maximum and gets zero weights.
     const float base = max == -INFINITY ? 0.0f : max;
     shrink[c] = dev::exp2_fast(s.max[c] - base);
-    score[c] = dev::exp2_fast(score[c] - base);
-    score[2 + c] = dev::exp2_fast(score[2 + c] - base);
-    s.max[c] = max;
-    s.total[c] = fmaf(s.total[c], shrink[c], score[c] + score[2 + c]);
-  }
-  const uint32_t p0 = step::transpose(dev::pack2<T>(score[0], score[1]));
-  const uint32_t p1 = step::transpose(dev::pack2<T>(score[2], score[3]));
-  const uint32_t mine = fresh + kRowBytes;
-  const uint32_t v0 = row(values, mine, 2 * t) + g * 16, v1 = row(values, mine, 2 * t + 1) + g * 16;
-  const uint32_t v8 = row(values, mine, 2 * t + 8) + g * 16,
-                 v9 = row(values, mine, 2 * t + 9) + g * 16;
-  const uint32_t at[4] = {v0, v1, v8, v9};
-  uint4 low[4], high[4];  // elements 8 g.. and 64 + 8 g.. of four positions
+    float total = 0.0f;
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    low[i] = load_shared(at[i]), high[i] = load_shared(at[i] + 2 * (kE / 2));
+    for (int i = 0; i < kTiles; ++i) {
+      score[i][c] = dev::exp2_fast(score[i][c] - base);
+      score[i][2 + c] = dev::exp2_fast(score[i][2 + c] - base);
+      total += score[i][c] + score[i][2 + c];
+    }
+    s.max[c] = max;
+    s.total[c] = fmaf(s.total[c], shrink[c], total);
   }
 #pragma unroll
   for (int j = 0; j < 8; ++j) {
-    const auto pair = [&](const uint4& a, const uint4& b) {
-      const uint32_t x = j < 2 ? a.x : j < 4 ? a.y : j < 6 ? a.z : a.w;
-      const uint32_t y = j < 2 ? b.x : j < 4 ? b.y : j < 6 ? b.z : b.w;
-      return j % 2 == 0 ? low_halves(x, y) : high_halves(x, y);
-    };
-    const uint32_t tile[4] = {pair(low[0], low[1]), pair(high[0], high[1]), pair(low[2], low[3]),
-                              pair(high[2], high[3])};
 #pragma unroll
     for (int c = 0; c < 4; ++c) {
       s.o[j][c] *= shrink[c % 2];
     }
-    dev::mma<T>(s.o[j], tile, p0, p1);
+  }
+  const uint32_t values = stage + kLayersKeys * kRowBytes, mine = fresh + kRowBytes;
+#pragma unroll
+  for (int i = 0; i < kTiles; ++i) {
+    const uint32_t p0 = step::transpose(dev::pack2<T>(score[i][0], score[i][1]));
+    const uint32_t p1 = step::transpose(dev::pack2<T>(score[i][2], score[i][3]));
+    uint4 low[4], high[4];  // elements 8 g.. and 64 + 8 g.. of four positions
+#pragma unroll
+    for (int v = 0; v < 4; ++v) {
+      const uint32_t at = row(values, mine, 16 * i + 2 * t + v / 2 * 8 + v % 2) + g * 16;
+      low[v] = load_shared(at), high[v] = load_shared(at + 2 * (kE / 2));
+    }
+#pragma unroll
+    for (int j = 0; j < 8; ++j) {
+      const auto pair = [&](const uint4& a, const uint4& b) {
+        const uint32_t x = j < 2 ? a.x : j < 4 ? a.y : j < 6 ? a.z : a.w;
+        const uint32_t y = j < 2 ? b.x : j < 4 ? b.y : j < 6 ? b.z : b.w;
+        return j % 2 == 0 ? low_halves(x, y) : high_halves(x, y);
+      };
+      const uint32_t tile[4] = {pair(low[0], low[1]), pair(high[0], high[1]), pair(low[2], low[3]),
+                                pair(high[2], high[3])};
+      dev::mma<T>(s.o[j], tile, p0, p1);
+    }
   }
 }
 

@@ -16,6 +16,8 @@
 // exact as fp32 arithmetic would be (fp16: 22 bits or more of normal numbers).
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/decode_layers/decode_layers_attention.cuh"
 
 namespace ember::k::layers {
@@ -44,7 +46,10 @@ __device__ __forceinline__ void store_planes(uint32_t* at, int plane_words, floa
 template <class T>
 class Block {
  public:
-  __device__ __forceinline__ explicit Block(const Args& args) : a(args), ring(args) {}
+  __device__ __forceinline__ explicit Block(const Args& args)
+      : a(args), ring(args), ahead(warp() / 2) {
+    ring.next(ahead);
+  }
 
   // One loop for the four products of a layer, so that their code is there once: a layer runs most
   // of its code once, and what does not fit the instruction cache has to be fetched each time.
@@ -97,6 +102,7 @@ class Block {
 
  private:
   static constexpr int kThreads = 32 * kLayersWarps;
+  static constexpr bool kScaleSums = !std::is_same_v<T, dev::f16>;
 
   static __device__ __forceinline__ int warp() {
     return threadIdx.x / 32;
@@ -111,8 +117,9 @@ class Block {
 
   // ---- The vector of a product ----
 
-  // rmsnorm(x) * gain. The first time x is that of the caller. Until the scale of the norm is known
-  // x * gain stands where its planes will.
+  // x * gain in planes, and the scale that makes it rmsnorm(x) * gain; the first time x is that of
+  // the caller. Sums are scaled when they are there, so that nobody waits for the scale; but fp16
+  // could not hold what is not scaled, which stands where its planes will until the scale is known.
   __device__ __forceinline__ void stage_normed(const void* gain, uint32_t x_tag, bool is_first) {
     constexpr int kAtOnce = 4;
     const int pairs = a.D / 2;
@@ -146,8 +153,12 @@ class Block {
           const float lo = __uint_as_float(x[j].x), hi = __uint_as_float(x[j].z);
           squares = fmaf(lo, lo, fmaf(hi, hi, squares));
           uint32_t* at = planes + plane_word(pair);
-          at[0] = __float_as_uint(lo * g[j].x);
-          at[plane_words] = __float_as_uint(hi * g[j].y);
+          if constexpr (kScaleSums) {
+            store_planes<T>(at, plane_words, make_float2(lo * g[j].x, hi * g[j].y));
+          } else {
+            at[0] = __float_as_uint(lo * g[j].x);
+            at[plane_words] = __float_as_uint(hi * g[j].y);
+          }
         }
       }
     }
@@ -157,16 +168,22 @@ class Block {
       each[warp()] = squares;
     }
     warps_sync();
-    squares = lane() < kLayersWarps ? each[lane()] : 0.0f;
-    const float scale = rsqrtf(dev::warp_sum(squares) / static_cast<float>(a.D) + a.eps);
+    const float4 u = reinterpret_cast<const float4*>(each)[0],
+                 v = reinterpret_cast<const float4*>(each)[1];
+    squares = u.x + u.y + (u.z + u.w) + (v.x + v.y + (v.z + v.w));
+    const float scale = rsqrtf(squares / static_cast<float>(a.D) + a.eps);
+    if constexpr (kScaleSums) {
+      norm = scale;
+    } else {
 #pragma unroll 2
-    for (int pair = threadIdx.x; pair < pairs; pair += kThreads) {
-      uint32_t* at = planes + plane_word(pair);
-      store_planes<T>(
-          at, plane_words,
-          make_float2(__uint_as_float(at[0]) * scale, __uint_as_float(at[plane_words]) * scale));
+      for (int pair = threadIdx.x; pair < pairs; pair += kThreads) {
+        uint32_t* at = planes + plane_word(pair);
+        store_planes<T>(
+            at, plane_words,
+            make_float2(__uint_as_float(at[0]) * scale, __uint_as_float(at[plane_words]) * scale));
+      }
+      warps_sync();
     }
-    warps_sync();
   }
 
   // n 16-bit numbers as they are.
@@ -191,105 +208,108 @@ class Block {
 
   // ---- Products ----
 
-  static constexpr int kColumns = kLayersColumns / kLayersWarps;  // of a stage, a warp
-  static_assert(kColumns == 128, "four tiles of 32");
+  // A stage is the work of two warps, which take its tiles of 128 columns in turn; the four pairs
+  // of warps take the stages in turn. All eight on each stage would be a wait and an arrival more
+  // for every 2 KB.
+  static constexpr int kPairs = kLayersWarps / 2;
+  static constexpr int kTile = 128;
+  static constexpr int kTiles = kLayersColumns / kTile / 2;  // of a stage, a warp
 
-  // A warp's part of a stage in registers, and x of its columns.
-  struct Tiles {
-    uint4 w[4], x[2];
-  };
+  // Moves on by the stages of the other pairs too. `k` is the number of the stage in its phase.
+  __device__ __forceinline__ void next_stage(int& k) {
+    ring.release();
+    ring.next(kPairs);
+    k += kPairs;
+  }
 
-  // Sums of the warp's columns of `groups` groups of rows to partial. The next stage is loaded
-  // before this one is used.
+  // Sums of `groups` groups of rows to partial, one a warp.
   __device__ __forceinline__ void multiply(int groups, int columns, int planes) {
-    if (groups == 0) {
-      return;
-    }
-    const int g = here(lane()) / 4, t = here(lane()) % 4, first = warp() * kColumns;
+    const int stages = (columns + kLayersColumns - 1) / kLayersColumns;  // of a group
+    const int g = here(lane()) / 4, t = here(lane()) % 4, side = warp() & 1;
     // Odd rows read the second 64 bytes first: a quarter of a warp reads 128 bytes of all banks.
-    const uint32_t at = g * kLayersRowBytes + first * 2 + (g & 1) * 64 + t * 16;
-    const bool has_plane = (g & 3) < planes;
+    const uint32_t at = g * kLayersRowBytes + side * kTile * 2 + (g & 1) * 64 + t * 16;
+    const bool has_plane = (g & 3) < planes, swap = g & 1;
     const uint32_t x0 = dev::shared_address(shared_memory() + a.layout.planes) +
-                        (g & 3) * layers_plane_bytes(columns) + first * 2 + (g >> 2) * 64 + t * 16;
-    const auto load = [&](Tiles& tiles, int column) {
-      const bool any = column + first < columns;
-      tiles.x[0] = tiles.x[1] = make_uint4(0, 0, 0, 0);
-      if (any && has_plane) {
-        tiles.x[0] = load_shared(x0 + column * 2), tiles.x[1] = load_shared(x0 + column * 2 + 128);
+                        (g & 3) * layers_plane_bytes(columns) + side * kTile * 2 + (g >> 2) * 64 +
+                        t * 16;
+    float* to = reinterpret_cast<float*>(shared_memory() + a.layout.partial) +
+                g * kLayersPartialFloats + side;
+    float sum = 0.0f;
+    int k = ahead, group = 0, stage = ahead;
+#pragma unroll 1
+    for (;;) {
+#pragma unroll 1
+      for (; stage >= stages; stage -= stages) {
+        ++group;
+      }
+      if (group >= groups) {
+        break;
+      }
+      const int tiles = (min(kLayersColumns, columns - stage * kLayersColumns) / kTile + 1 - side) / 2;
+      uint4 x[kTiles][2], w[kTiles][4];
+#pragma unroll
+      for (int i = 0; i < kTiles; ++i) {
+        x[i][0] = x[i][1] = make_uint4(0, 0, 0, 0);
+        if (i < tiles && has_plane) {
+          const uint32_t from = x0 + stage * kLayersRowBytes + i * 4 * kTile;
+          x[i][0] = load_shared(from), x[i][1] = load_shared(from + 128);
+        }
       }
       ring.wait_full();
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        tiles.w[i] = any ? load_shared((ring.stage() + at + 128 * (i / 2)) ^ (64 * (i % 2)))
-                         : make_uint4(0, 0, 0, 0);
-      }
-      ring.next();
-    };
-    float* to = reinterpret_cast<float*>(shared_memory() + a.layout.partial) +
-                g * kLayersPartialFloats + warp();
-    float even[4] = {}, odd[4] = {};
-    int group = 0, column = 0;
-    // True after the last stage.
-    const auto use = [&](const Tiles& tiles, Tiles& next) {
-      ring.release_last();
-      column += kLayersColumns;
-      const bool ends_group = column >= columns;
-      if (ends_group) {
-        column = 0;
-        ++group;
-      }
-      if (group < groups) {
-        load(next, column);
-      }
+      for (int i = 0; i < kTiles; ++i) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const uint4 &same = tiles.w[i], &swapped = tiles.w[i ^ 1], &x = tiles.x[i / 2];
-        const bool swap = g & 1;
-        const uint4 w = make_uint4(swap ? swapped.x : same.x, swap ? swapped.y : same.y,
-                                   swap ? swapped.z : same.z, swap ? swapped.w : same.w);
-        const uint32_t tile[4] = {w.x, w.y, w.z, w.w};
-        dev::mma<T>(i % 2 == 0 ? even : odd, tile, i % 2 == 0 ? x.x : x.z, i % 2 == 0 ? x.y : x.w);
-      }
-      if (ends_group) {
-        const float sum = dev::quad_sum(t < 2 ? even[0] + even[1] + (odd[0] + odd[1])
-                                              : even[2] + even[3] + (odd[2] + odd[3]));
-        if (t == 0) {
-          *to = sum;
-        }
-        to += kLayersRows * kLayersPartialFloats;
-#pragma unroll
-        for (int c = 0; c < 4; ++c) {
-          even[c] = odd[c] = 0.0f;
+        for (int j = 0; j < 4; ++j) {
+          w[i][j] = i < tiles ? load_shared((ring.stage() + at + i * 4 * kTile + 128 * (j / 2)) ^
+                                            (64 * (j % 2)))
+                              : make_uint4(0, 0, 0, 0);
         }
       }
-      return group == groups;
-    };
-    Tiles one, other{};  // defined, or it would count as alive through all layers
-    load(one, 0);
-#pragma unroll 1
-    while (!use(one, other) && !use(other, one)) {
+      next_stage(k);
+      float c[4][4] = {};
+#pragma unroll
+      for (int i = 0; i < kTiles; ++i) {
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+          const uint4 &same = w[i][j], &other = w[i][j ^ 1], &xs = x[i][j / 2];
+          const uint32_t tile[4] = {swap ? other.x : same.x, swap ? other.y : same.y,
+                                    swap ? other.z : same.z, swap ? other.w : same.w};
+          dev::mma<T>(c[j], tile, j % 2 == 0 ? xs.x : xs.z, j % 2 == 0 ? xs.y : xs.w);
+        }
+      }
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        sum += t < 2 ? c[j][0] + c[j][1] : c[j][2] + c[j][3];
+      }
+      const int slot = stage % kPairs;
+      stage += kPairs;
+      if (stage >= stages) {  // the pair's last of this group
+        sum = dev::quad_sum(sum);
+        // Where a group has fewer stages than there are pairs, lanes 1 to 3 clear the others' slots.
+        if (slot + t * stages < kPairs) {
+          to[group * kLayersRows * kLayersPartialFloats + 2 * (slot + t * stages)] =
+              t == 0 ? sum : 0.0f;
+        }
+        sum = 0.0f;
+      }
     }
+    ahead = k - groups * stages;
   }
 
-  // Of a row of partial, over the warps.
+  // Of a row of partial.
   __device__ __forceinline__ float row_sum(int row) const {
     const float4* from = reinterpret_cast<const float4*>(
         reinterpret_cast<const float*>(shared_memory() + a.layout.partial) +
         row * kLayersPartialFloats);
-    float sum = 0.0f;
-#pragma unroll
-    for (int i = 0; i < kLayersWarps / 4; ++i) {
-      const float4 v = from[i];
-      sum += v.x + v.y + (v.z + v.w);
-    }
-    return sum;
+    const float4 u = from[0], v = from[1];
+    return u.x + u.y + (u.z + u.w) + (v.x + v.y + (v.z + v.w));
   }
 
   __device__ __forceinline__ void send_qkv() const {
     const Rows& rows = facts(a).qkv;
 #pragma unroll 1
     for (int r = threadIdx.x; r < rows.count; r += kThreads) {
-      send(a.exchange + a.at.qkv, rows.first + r, __float_as_uint(row_sum(r)), tag);
+      send(a.exchange + a.at.qkv, rows.first + r, __float_as_uint(row_sum(r) * norm), tag);
     }
   }
 
@@ -305,7 +325,7 @@ class Block {
   // What a row of gate and up becomes.
   __device__ __forceinline__ float activation(int r, float scale) const {
     const int slot = r / kLayersRows * 2 * kLayersRows + r % kLayersRows;
-    const float gate = row_sum(slot), up = row_sum(slot + kLayersRows);
+    const float gate = row_sum(slot) * norm, up = row_sum(slot + kLayersRows) * norm;
     return __fdividef(gate, 1.0f + __expf(-gate)) * up * scale;
   }
 
@@ -370,23 +390,23 @@ class Block {
     make_rows(layer);
     const uint32_t queries = dev::shared_address(shared_memory() + a.layout.queries);
     const uint32_t fresh = dev::shared_address(shared_memory() + a.layout.fresh);
-    Sums sums;
-    const int stages = share.last - share.first;
+    Sums own;
+    const int stages = share.last - share.first, side = warp() & 1;
+    const int mine = ahead + kPairs * side;  // of the first eight stages, the one that is ours
+    int k = ahead;
 #pragma unroll 1
-    for (int s = 0; s < stages; ++s) {
+    while (k < stages) {
       ring.wait_full();
-      const int half = warp() & 1, first = (share.first + s) * kLayersKeys + 16 * half;
-      if ((2 * s + half) % kLayersWarps == warp() && first <= pos) {
-        const uint32_t keys = ring.stage() + 16 * half * kRowBytes;
-        attend<T>(sums, queries, keys, keys + kLayersKeys * kRowBytes, fresh, first, pos, a.group,
+      if ((k & kPairs) == kPairs * side) {  // a stage is one warp's, and the pair's other lets go
+        attend<T>(own, queries, ring.stage(), fresh, (share.first + k) * kLayersKeys, pos, a.group,
                   a.scale_log2);
       }
-      ring.next();
-      ring.release_last();
+      next_stage(k);
     }
-    store_part(part_rows(warp()), part_tails(warp()), sums, a.group);
+    ahead = k - stages;
+    store_part(part_rows(mine), part_tails(mine), own, a.group);
     warps_sync();
-    const int warps = min(kLayersWarps, 2 * stages);
+    const int warps = min(kLayersWarps, stages);
 #pragma unroll 1
     for (int i = threadIdx.x; i < a.group * (kE / 2); i += kThreads) {
       const int row = i / (kE / 2), pair = i % (kE / 2);
@@ -466,7 +486,9 @@ class Block {
   }
 
   const Args& a;
-  Ring ring;
+  Ring ring;      // where the next stage of the warp's pair comes
+  int ahead;      // stages from the first of this phase to that one
+  float norm = 1.0f;  // of the sums of qkv, gate and up
   uint32_t tag = 0;  // of what is exchanged now
 };
 
@@ -482,7 +504,7 @@ __global__ void __launch_bounds__(32 * (kLayersWarps + 1), 1)
     const Ring ring(a);
     for (int i = 0; i < a.stages; ++i) {
       barrier_init(ring.full() + 8 * i, 1);
-      barrier_init(ring.empty() + 8 * i, kLayersWarps);
+      barrier_init(ring.empty() + 8 * i, 2);  // a pair of warps
     }
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");

@@ -21,8 +21,8 @@ inline constexpr int kLayersMaxD = 5120;     // a thread holds D / 256 values of
 inline constexpr int kLayersMaxCount = 64;   // layers
 inline constexpr int kLayersWarps = 8;       // that compute; one more copies
 inline constexpr int kLayersRows = 8;        // of a stage of weights, at most
-inline constexpr int kLayersColumns = 1024;  // 128 a warp
-inline constexpr int kLayersKeys = 32;       // positions of a stage of the cache: 16 a warp
+inline constexpr int kLayersColumns = 1024;
+inline constexpr int kLayersKeys = 32;       // positions of a stage of the cache, one warp's
 inline constexpr int kLayersRowBytes = kLayersColumns * 2;
 inline constexpr int kLayersKeyBytes = kLayersHeadDim * 2;
 inline constexpr int kLayersStageBytes = kLayersRows * kLayersRowBytes;
@@ -63,7 +63,7 @@ constexpr int layers_plane_bytes(int columns) {
 inline constexpr int kLayersPlanes = 3;                        // of 16 bits, whose sum is fp32
 inline constexpr int kLayersPartialFloats = kLayersWarps + 4;  // a row of sums, padded
 inline constexpr int kLayersPartFloats = kLayersHeadDim + 4;
-inline constexpr int kLayersFactBytes = 608;
+inline constexpr int kLayersFactBytes = 624;
 
 struct LayersLayout {
   int ring, planes, partial;         // multiplying

@@ -101,19 +101,20 @@ struct Ring {
     return dev::shared_address(shared_memory()) + a.layout.barriers + 8 * at;
   }
   __device__ __forceinline__ uint32_t empty() const { return full() + 8 * kLayersMaxStages; }
-  __device__ __forceinline__ void next() {
-    if (++at == a.stages) {
-      at = 0;
+  // At most kLayersMinStages.
+  __device__ __forceinline__ void next(int stages = 1) {
+    at += stages;
+    if (at >= a.stages) {
+      at -= a.stages;
       parity ^= 1;
     }
   }
   // Of the warps that compute.
   __device__ __forceinline__ void wait_full() const { barrier_wait(full(), parity); }
-  // The place before this one.
-  __device__ __forceinline__ void release_last() const {
+  __device__ __forceinline__ void release() const {
     __syncwarp();  // all lanes have read
     if (threadIdx.x % 32 == 0) {
-      barrier_arrive(empty() + 8 * (at == 0 ? a.stages - 1 : -1));
+      barrier_arrive(empty());
     }
   }
 };
@@ -153,9 +154,10 @@ struct Facts {
   int pos;
   Share share;
   Rows qkv, x, act;
-  float squares[kLayersWarps];                             // each warp's part of a sum
+  alignas(16) float squares[kLayersWarps];                 // each warp's part of a sum
   uint32_t tag;                                            // of the launch
-  float cos[kLayersHeadDim / 2], sin[kLayersHeadDim / 2];  // of the position
+  alignas(8) float cos[kLayersHeadDim / 2];                 // of the position, read in pairs
+  float sin[kLayersHeadDim / 2];
 };
 static_assert(sizeof(Facts) <= kLayersFactBytes, "LayersLayout has room for them");
 
