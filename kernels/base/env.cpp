@@ -34,10 +34,8 @@ const std::vector<EnvDoc>& env_table() {
        "1 waits for every CUDA kernel, so that an error names the op that had it"},
       {EnvVar::kPrintPlan, "EMBER_PRINT_PLAN", "0",
        "1 prints on stderr how each CUDA kernel is cut for the shapes that it meets"},
-      {EnvVar::kDecodeLayers, "EMBER_DECODE_LAYERS", "where it is faster",
-       "1 runs all layers of a decode step as one resident CUDA kernel wherever the device has "
-       "one, "
-       "0 nowhere"},
+      {EnvVar::kDecodeLayers, "EMBER_DECODE_LAYERS", "0",
+       "1 runs all layers of a decode step as one resident CUDA kernel where the device has one"},
       {EnvVar::kNoPeer, "EMBER_NO_PEER", "0",
        "1 refuses copies straight between GPUs, as on machines where they fail: hops are staged"},
       {EnvVar::kLink, "EMBER_LINK", "unset",

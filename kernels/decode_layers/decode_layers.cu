@@ -28,7 +28,7 @@ layers::Args kernel_args(const DecodeLayersParams& p, const DecodeLayersPlan& pl
   a.K = dev::narrow(kOp, first.k_cache.shape[0]);
   a.group = a.H / a.K;
   a.F = dev::narrow(kOp, first.down.shape[1]);
-  a.ranks = plan.ranks, a.stages = plan.stages;
+  a.ranks = plan.ranks, a.stages = plan.stages, a.in_flight = plan.in_flight;
   a.layout = layers_layout(a.D, a.H, a.K, a.F, plan.blocks, plan.stages);
   a.at = layers_exchange(a.D, a.H, a.K, a.F, plan.ranks);
   a.gain = first.input_norm.dtype;

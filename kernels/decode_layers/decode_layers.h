@@ -54,15 +54,8 @@ Cost cost(const DecodeLayersParams& p);
 // of 128, up to 64 layers, caches in the weights' dtype, and enough shared memory. Built without
 // CUDA: false.
 bool decode_layers_takes(const DecodeLayersParams& p);
-// Whether a step of a model of that width is faster with its layers in one kernel than with the
-// three ops, as measured on an H200 (docs/performance.md): what blocks wait for in each layer is
-// less than what launches cost, as long as a layer is small.
-constexpr bool decode_layers_pays(int64_t width) {
-  return width <= 2048;
-}
 // Whether one token of one sequence goes through this op, in a model of that shape with weights,
-// activations and caches of `dtype` on that device: it takes them, and it pays or
-// EMBER_DECODE_LAYERS says 1.
+// activations and caches of `dtype` on that device: it takes them, and EMBER_DECODE_LAYERS says 1.
 bool decode_layers_chosen(const ModelShape& shape, DType dtype, DeviceId device);
 void decode_layers_cpu(const DecodeLayersParams& p);  // plain; judges the device
 void decode_layers_cuda(const DecodeLayersParams& p,

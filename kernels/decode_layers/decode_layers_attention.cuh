@@ -48,8 +48,8 @@ struct Sums {
   }
 };
 
-// The positions of a stage, from `first` on. Rows before pos lie in `stage`, keys before values, row
-// pos in `fresh`; later ones count for nothing, and read fresh, which is finite.
+// The positions of a stage, from `first` on. Rows before pos lie in `stage`, keys before values,
+// row pos in `fresh`; later ones count for nothing, and read fresh, which is finite.
 template <class T>
 __device__ __forceinline__ void attend(Sums& s, uint32_t queries, uint32_t stage, uint32_t fresh,
                                        int first, int pos, int group, float scale_log2) {

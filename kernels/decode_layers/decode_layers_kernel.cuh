@@ -8,12 +8,12 @@
 // through the ring of decode_layers_ring.cuh, and its copies do not wait: at the start of a phase
 // the next 190 KB of a block lie in shared memory.
 //
-// A product is left to the tensor cores, which take a stage in a few instructions: 8 rows times 128
-// columns a warp. The 16 bytes that a lane reads of its row are all of its part of a tile of 16 x
-// 16: elements 0, 1, 4, 5 of the eight stand in rows 0-7, elements 2, 3, 6, 7 in rows 8-15. Columns
-// 0-3 of the other operand hold x for the first, columns 4-7 for the second; half of the results
-// are right and the others left. fp32 x are the sum of three 16-bit numbers, a column each: as
-// exact as fp32 arithmetic would be (fp16: 22 bits or more of normal numbers).
+// A product is left to the tensor cores. The 16 bytes that a lane reads of its row are all of its
+// part of a tile of 16 x 16: elements 0, 1, 4, 5 of the eight stand in rows 0-7, elements 2, 3, 6,
+// 7 in rows 8-15. Columns 0-3 of the other operand hold x for the first, columns 4-7 for the
+// second; half of the results are right and the others left. fp32 x are the sum of three 16-bit
+// numbers, a column each: as exact as fp32 arithmetic would be (fp16: 22 bits or more of normal
+// numbers).
 #pragma once
 
 #include <type_traits>
@@ -245,7 +245,8 @@ class Block {
       if (group >= groups) {
         break;
       }
-      const int tiles = (min(kLayersColumns, columns - stage * kLayersColumns) / kTile + 1 - side) / 2;
+      const int tiles =
+          (min(kLayersColumns, columns - stage * kLayersColumns) / kTile + 1 - side) / 2;
       uint4 x[kTiles][2], w[kTiles][4];
 #pragma unroll
       for (int i = 0; i < kTiles; ++i) {
@@ -285,7 +286,8 @@ class Block {
       stage += kPairs;
       if (stage >= stages) {  // the pair's last of this group
         sum = dev::quad_sum(sum);
-        // Where a group has fewer stages than there are pairs, lanes 1 to 3 clear the others' slots.
+        // Where a group has fewer stages than there are pairs, lanes 1 to 3 clear the others'
+        // slots.
         if (slot + t * stages < kPairs) {
           to[group * kLayersRows * kLayersPartialFloats + 2 * (slot + t * stages)] =
               t == 0 ? sum : 0.0f;
@@ -486,10 +488,10 @@ class Block {
   }
 
   const Args& a;
-  Ring ring;      // where the next stage of the warp's pair comes
-  int ahead;      // stages from the first of this phase to that one
+  Ring ring;          // where the next stage of the warp's pair comes
+  int ahead;          // stages from the first of this phase to that one
   float norm = 1.0f;  // of the sums of qkv, gate and up
-  uint32_t tag = 0;  // of what is exchanged now
+  uint32_t tag = 0;   // of what is exchanged now
 };
 
 template <class T>

@@ -15,21 +15,20 @@
 
 namespace ember::k {
 
-inline constexpr int kLayersHeadDim = 128;   // E
-inline constexpr int kLayersMaxGroup = 8;    // query heads of a kv head: columns of a tile
-inline constexpr int kLayersMaxD = 5120;     // a thread holds D / 256 values of x
-inline constexpr int kLayersMaxCount = 64;   // layers
-inline constexpr int kLayersWarps = 8;       // that compute; one more copies
-inline constexpr int kLayersRows = 8;        // of a stage of weights, at most
+inline constexpr int kLayersHeadDim = 128;  // E
+inline constexpr int kLayersMaxGroup = 8;   // query heads of a kv head: columns of a tile
+inline constexpr int kLayersMaxD = 5120;    // a thread holds D / 256 values of x
+inline constexpr int kLayersMaxCount = 64;  // layers
+inline constexpr int kLayersWarps = 8;      // that compute; one more copies
+inline constexpr int kLayersRows = 8;       // of a stage of weights, at most
 inline constexpr int kLayersColumns = 1024;
-inline constexpr int kLayersKeys = 32;       // positions of a stage of the cache, one warp's
+inline constexpr int kLayersKeys = 32;  // positions of a stage of the cache, one warp's
 inline constexpr int kLayersRowBytes = kLayersColumns * 2;
 inline constexpr int kLayersKeyBytes = kLayersHeadDim * 2;
 inline constexpr int kLayersStageBytes = kLayersRows * kLayersRowBytes;
 static_assert(2 * kLayersKeys * kLayersKeyBytes == kLayersStageBytes, "both fill a stage");
 inline constexpr int kLayersQueryBytes = kLayersKeyBytes + 16;  // apart, for the banks
 inline constexpr int kLayersMinStages = 4, kLayersMaxStages = 12;
-inline constexpr int kLayersInFlight = 3;  // stages asked for and not there yet: see the ring
 
 // The unit of a matrix's rows (one row, or two for gate and up) that block `b` of `blocks` begins
 // with. In 32 bits: a matrix has fewer than 2^17 rows.
@@ -120,9 +119,10 @@ constexpr LayersExchange layers_exchange(int D, int H, int K, int F, int ranks) 
 inline constexpr int kLayersCounterBytes = 8;
 
 struct DecodeLayersPlan {
-  int blocks;  // one an SM
-  int ranks;   // blocks of a kv head at most
-  int stages;  // of the ring; 0: the device cannot run the kernel
+  int blocks;     // one an SM
+  int ranks;      // blocks of a kv head at most
+  int stages;     // of the ring; 0: the device cannot run the kernel
+  int in_flight;  // of these asked for and not there yet, at most
   int shared_bytes;
 
   std::string str() const;

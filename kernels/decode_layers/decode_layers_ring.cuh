@@ -25,7 +25,7 @@ struct Args {
   const int32_t* pos_device;
   int pos, limit;  // positions from `limit` on are outside
   int count, D, H, K, group, F;
-  int ranks, stages;
+  int ranks, stages, in_flight;
   DType gain;
   float eps, scale_log2;
   char* exchange;      // of `at`
@@ -154,9 +154,9 @@ struct Facts {
   int pos;
   Share share;
   Rows qkv, x, act;
-  alignas(16) float squares[kLayersWarps];                 // each warp's part of a sum
-  uint32_t tag;                                            // of the launch
-  alignas(8) float cos[kLayersHeadDim / 2];                 // of the position, read in pairs
+  alignas(16) float squares[kLayersWarps];   // each warp's part of a sum
+  uint32_t tag;                              // of the launch
+  alignas(8) float cos[kLayersHeadDim / 2];  // of the position, read in pairs
   float sin[kLayersHeadDim / 2];
 };
 static_assert(sizeof(Facts) <= kLayersFactBytes, "LayersLayout has room for them");
@@ -198,10 +198,9 @@ class Copier {
   }
 
  private:
-  // Until the stage is free, and not too many are under way. What is asked for waits in the memory
-  // system's queues, and whatever the other warps exchange waits behind it.
+  // Until the stage is free, and not too many are under way: see the plan.
   __device__ __forceinline__ void acquire(int bytes) {
-    if (asked_ == kLayersInFlight) {
+    if (asked_ == a.in_flight) {
       barrier_wait(arriving_.full(), arriving_.parity);
       arriving_.next();
     } else {
