@@ -193,7 +193,7 @@ TEST(CudaResident, ABatchThatShrinksToOne) {
   EXPECT_GT(count, 0);
 }
 
-// The first is of a width that pays; the plan names what the kernel keeps, and nothing else.
+// The plan names what the kernel keeps, and nothing else.
 TEST(CudaResident, ThePlanCountsItsScratch) {
   EMBER_NEEDS_RESIDENT();
   const auto scratch = [&](bool at_once, const char* dtype) {
