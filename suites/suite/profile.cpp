@@ -233,9 +233,6 @@ class Builder {
                       sizes_.ceiling_cap, "--no-golden"});  // judged by a step of its own
     s.processes = o_.processes > 0 ? o_.processes : sizes_.processes;
     s.measures_engine = true;
-    if (steps_[0].skipped.empty()) {
-      s.args.push_back("--no-golden");  // the first step has judged
-    }
     if (s.skipped.empty() && longest > config_.max_position) {
       s.skipped = "the model's context of " + std::to_string(config_.max_position) +
                   " tokens does not hold " + std::to_string(longest);
