@@ -64,7 +64,7 @@ WORDS = re.compile(r"\b(" + "|".join(("cla" + "ude", "chat" + "gpt", "anthro" + 
                    "issue" + r" #?\d+", "pull requ" + r"est #?\d+", "arti" + "factory")) + r")\b", re.I)
 LIBRARIES = [  # header pattern, where it may appear, in words
     (r"CLI/|CLI11", r"^(engine/cli|harness|suites)/", "engine/cli, harness and suites"),
-    (r"gtest/|gmock/", r"_test\.cpp$|/testing\.h$", "tests"),
+    (r"gtest/|gmock/", r"_test\.cpp$|testing\.h$", "tests"),
     (r"cuda|cublas|nvToolsExt|nvtx3|nvml|mma\.h", r"^kernels/|\.cuh?$", "kernels and .cu files"),
     (r"cblas|openblas", r"^kernels/", "kernels"),
     (r"nlohmann/", r"^(engine|golden|harness|reports|suites)/", "the layers above kernels"),

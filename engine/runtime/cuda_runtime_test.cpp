@@ -119,29 +119,7 @@ TEST(CudaRuntime, RepeatsAreBitEqual) {
 // Two sessions in turns: recorded steps must not mix up their caches.
 TEST(CudaRuntime, SessionsDoNotDisturbEachOther) {
   EMBER_NEEDS_CUDA();
-  const auto runtime = make_runtime(tiny(), options({kGpu}));
-  const auto a = prompt(40, runtime->config().shape.V, 1);
-  const auto b = prompt(40, runtime->config().shape.V, 2);
-  const auto alone = [&](const std::vector<int32_t>& ids) {
-    const auto s = runtime->new_session(64);
-    runtime->prefill(*s, ids.data(), 20);
-    std::vector<float> last;
-    for (size_t i = 20; i < ids.size(); ++i) {
-      last = copy(runtime->decode(*s, ids[i]));
-    }
-    return last;
-  };
-  const auto want_a = alone(a), want_b = alone(b);
-  const auto sa = runtime->new_session(64), sb = runtime->new_session(64);
-  runtime->prefill(*sa, a.data(), 20);
-  runtime->prefill(*sb, b.data(), 20);
-  std::vector<float> got_a, got_b;
-  for (size_t i = 20; i < a.size(); ++i) {
-    got_a = copy(runtime->decode(*sa, a[i]));
-    got_b = copy(runtime->decode(*sb, b[i]));
-  }
-  EXPECT_EQ(got_a, want_a);
-  EXPECT_EQ(got_b, want_b);
+  expect_sessions_apart(*make_runtime(tiny(), options({kGpu})));
 }
 
 TEST(CudaRuntime, TruncateForgets) {

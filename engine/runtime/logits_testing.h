@@ -2,6 +2,8 @@
 // Logits of a whole run, and how far those of two runs lie apart: for tests of the engine.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -65,6 +67,34 @@ inline Rows all_logits(const std::shared_ptr<const IWeightSource>& source, const
     rows[i] = copy(runtime->decode(*session, ids[i]));
   }
   return rows;
+}
+
+// Two sessions in turns end where each ends alone: neither reads what is the other's.
+inline void expect_sessions_apart(IRuntime& runtime) {
+  const int64_t vocab = runtime.config().shape.V;
+  const std::vector<int32_t> ids[2] = {prompt(24, vocab, 1), prompt(40, vocab, 2)};
+  constexpr size_t kPrefill = 20;
+  const auto begin = [&](const std::vector<int32_t>& of) {
+    auto session = runtime.new_session(64);
+    runtime.prefill(*session, of.data(), kPrefill);
+    return session;
+  };
+  Rows alone(2), in_turns(2);
+  for (int i : {0, 1}) {
+    const auto session = begin(ids[i]);
+    for (size_t at = kPrefill; at < ids[i].size(); ++at) {
+      alone[i] = copy(runtime.decode(*session, ids[i][at]));
+    }
+  }
+  const std::unique_ptr<Session> sessions[2] = {begin(ids[0]), begin(ids[1])};
+  for (size_t at = kPrefill; at < ids[1].size(); ++at) {
+    for (int i : {0, 1}) {
+      if (at < ids[i].size()) {
+        in_turns[i] = copy(runtime.decode(*sessions[i], ids[i][at]));
+      }
+    }
+  }
+  EXPECT_EQ(in_turns, alone);
 }
 
 inline double relative_l2(const Rows& got, const Rows& want) {

@@ -126,31 +126,7 @@ TEST(Runtime, LogitRowsDoNotChangeTheResult) {
 }
 
 TEST(Runtime, SessionsDoNotDisturbEachOther) {
-  const auto runtime = make_runtime(tiny(), options());
-  const auto a = prompt(24, runtime->config().shape.V, 1);
-  const auto b = prompt(31, runtime->config().shape.V, 2);
-  const auto alone = [&](const std::vector<int32_t>& ids) {
-    const auto s = runtime->new_session(64);
-    runtime->prefill(*s, ids.data(), 20);
-    std::vector<float> last;
-    for (size_t i = 20; i < ids.size(); ++i) {
-      last = copy(runtime->decode(*s, ids[i]));
-    }
-    return last;
-  };
-  const auto want_a = alone(a), want_b = alone(b);
-  const auto sa = runtime->new_session(64), sb = runtime->new_session(64);
-  runtime->prefill(*sa, a.data(), 20);
-  runtime->prefill(*sb, b.data(), 20);
-  std::vector<float> got_a, got_b;
-  for (size_t i = 20; i < b.size(); ++i) {
-    if (i < a.size()) {
-      got_a = copy(runtime->decode(*sa, a[i]));
-    }
-    got_b = copy(runtime->decode(*sb, b[i]));
-  }
-  EXPECT_EQ(got_a, want_a);
-  EXPECT_EQ(got_b, want_b);
+  expect_sessions_apart(*make_runtime(tiny(), options()));
 }
 
 TEST(Runtime, TruncateForgets) {

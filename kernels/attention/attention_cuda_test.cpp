@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/attention/attention_device_cases.h"
+#include "kernels/attention/attention_testing.h"
 #include "kernels/common/device_info.h"
 #include "kernels/common/device_testing.h"
 
@@ -8,35 +8,6 @@ namespace {
 
 const std::vector<TensorView*> operands(AttentionParams& p) {
   return {&p.o, &p.q, &p.k_cache, &p.v_cache};
-}
-
-struct Inputs {
-  TestTensor q, k, v;
-  explicit Inputs(const AttentionCase& c)
-      : q(c.q, {c.T, c.H * c.E}, c.padding),
-        k(c.cache, {c.K, c.S, c.E}),
-        v(c.cache, {c.K, c.S, c.E}) {
-    q.randomise(c.seed * 3 + 1, 3.0f);
-    k.randomise(c.seed * 3 + 2, 2.0f);
-    v.randomise(c.seed * 3 + 3);
-    // What lies behind the last token is NaN, as in a cache that was used before.
-    const int64_t used = c.pos + c.T, size = dtype_bytes(c.cache);
-    for (const TestTensor* t : {&k, &v}) {
-      for (int64_t j = 0; j < c.K; ++j) {
-        std::memset(static_cast<std::byte*>(t->view().data) + (j * c.S + used) * c.E * size, 0xff,
-                    static_cast<size_t>((c.S - used) * c.E * size));
-      }
-    }
-  }
-  AttentionParams params(const AttentionCase& c, const TensorView& o) const {
-    return {o, q, k, v, 1.0f / std::sqrt(static_cast<float>(c.E)), c.pos};
-  }
-};
-
-std::string describe(const AttentionCase& c) {
-  return c.name + " T " + std::to_string(c.T) + " H " + std::to_string(c.H) + " K " +
-         std::to_string(c.K) + " E " + std::to_string(c.E) + " pos " + std::to_string(c.pos) +
-         " q " + dtype_name(c.q) + " cache " + dtype_name(c.cache) + " o " + dtype_name(c.o);
 }
 
 // A score's error scales with E and moves its weight by as much; values are below 1. The tensor
