@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include <memory>
 #include <new>
 
 #include "engine/io/json.h"
@@ -25,6 +26,13 @@ const char* type_name(int type) {
     default:
       return "NULL";
   }
+}
+
+constexpr int kMaxValue = 64 << 20;  // bytes of text or blob; SQLite asks for little more at once
+
+bool memory_is_short() {
+  const std::unique_ptr<void, void (*)(void*)> probe(sqlite3_malloc(2 * kMaxValue), sqlite3_free);
+  return probe == nullptr;
 }
 
 void check_magic(const std::string& path) {
@@ -55,7 +63,7 @@ Database::Database(const std::string& path) : path_(path), db_(nullptr, sqlite3_
   sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
-  sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 64 << 20);
+  sqlite3_limit(db, SQLITE_LIMIT_LENGTH, kMaxValue);
   step(prepare("PRAGMA cell_size_check = ON"));
   step(prepare("PRAGMA ignore_check_constraints = ON"));
   check();
@@ -86,7 +94,12 @@ bool Database::step(const Statement& s) const {
 
 void Database::fail_here() const {
   if (sqlite3_errcode(db_.get()) == SQLITE_NOMEM) {
-    throw std::bad_alloc();
+    if (memory_is_short()) {
+      throw std::bad_alloc();
+    }
+    // SQLite says so too of a record whose length wraps around in 32 bits.
+    fail(ErrorKind::kBadInput, path_,
+         ": a damaged database: a record in it has an impossible length; export it again");
   }
   fail(ErrorKind::kBadInput, path_,
        ": SQLite cannot read it: ", printable(sqlite3_errmsg(db_.get())), "; export it again");
@@ -96,7 +109,7 @@ std::string Database::text(const Statement& s, int column) const {
   const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(s.get(), column));
   if (bytes == nullptr) {
     if (sqlite3_errcode(db_.get()) == SQLITE_NOMEM) {
-      throw std::bad_alloc();
+      fail_here();
     }
     return "";
   }

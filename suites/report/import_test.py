@@ -25,6 +25,7 @@ except ImportError as missing:
 EMBER, WITH_SQLITE = os.path.abspath(sys.argv[1]), sys.argv[2] == "ON"
 SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "reports",
                       "schema.json")
+CORPUS = os.path.join(os.path.dirname(SCHEMA), "..", "ci", "corpus", "nsys_fuzz")
 PID = (1 << 48) | (4242 << 24)  # of the process, as the export writes it
 TID = PID | 17
 US = 1000
@@ -450,6 +451,10 @@ class Import(unittest.TestCase):
         with open(self.file("head.sqlite"), "wb") as f:
             f.write(b"SQLite format 3\0")
         self.refused(self.file("head.sqlite"), "SQLite cannot read it")
+
+    def test_a_length_that_wraps_around_is_damage(self):
+        # SQLite calls it "out of memory", though no allocation failed.
+        self.refused(os.path.join(CORPUS, "length_wraps"), "a damaged database", "export it again")
 
     def test_damaged_files_are_refused_or_read(self):
         e = sample()
