@@ -15,8 +15,8 @@ FEW = "-*Long.*"
 QUICK = {"linear": "*GemvShapes*:*ColumnSlice*:*Nan*",
          "sample": "*SpecialValues*:*PositionInMemory*"}
 FOUND = 9  # exit code of compute-sanitizer that has something to report
-# A step's layers as one kernel, which is not the way of a step unless it is asked for.
-AT_ONCE = {"EMBER_DECODE_LAYERS": "1"}
+# Where a step's layers are one kernel, the kernels of the ops are a way of their own.
+OP_BY_OP = {"EMBER_DECODE_LAYERS": "0"}
 TOOLS = ("memcheck", "racecheck", "synccheck", "initcheck")
 # Rough seconds of a tool over an op, eight steps side by side on an H100; of others, OTHER_COST.
 COST = {("memcheck", "attention"): 100, ("memcheck", "attention_step"): 270,
@@ -98,17 +98,17 @@ def all_steps(quick):
     # Once more on memory full of NaN: what is read before it is written shows.
     steps.append(gtest("cuda_runtime_test on poisoned memory", "cuda_runtime_test", "-" + PLAN,
                        environment={"EMBER_POISON": "1"}, cost=20))
-    steps.append(gtest("cuda_runtime_test, layers at once", "cuda_runtime_test", "-" + PLAN,
-                       environment=AT_ONCE, cost=20))
+    steps.append(gtest("cuda_runtime_test, op by op", "cuda_runtime_test", "-" + PLAN,
+                       environment=OP_BY_OP, cost=20))
     for model, dtype in GOLDEN:
         steps.append(golden("golden %s %s" % (model, dtype), model, "--dtype", dtype, "--level",
                             "deep", cost=3))
         steps.append(golden("faults %s %s" % (model, dtype), model, "--dtype", dtype, "--level",
                             "quick", "--mutate", "all", cost=12))
     for dtype in ("bf16", "fp16"):
-        steps.append(golden("golden tiny %s, layers at once" % dtype, "tiny", "--dtype", dtype,
+        steps.append(golden("golden tiny %s, op by op" % dtype, "tiny", "--dtype", dtype,
                             "--level", "full", cost=3))
-        steps[-1].environment = AT_ONCE
+        steps[-1].environment = OP_BY_OP
     # Without the taps: Hugging Face's fp32 variants on a GPU share their kernels, so that the band
     # of a single op has no width.
     steps.append(golden("golden odd fp32", "odd", "--dtype", "fp32", "--level", "full", cost=3))
@@ -126,11 +126,11 @@ def all_steps(quick):
     # The steps that the host does not wait for, with graphs and without.
     waiting = "CudaDecode.TheContext*:CudaDecode.Logits*"
     for tool in ("racecheck", "synccheck"):
-        for environment in ({}, AT_ONCE):
+        for environment in ({}, OP_BY_OP):
             steps += sanitize(tool, "cuda_runtime_test", waiting, 1,
                               30 if tool == "racecheck" else 4)
             steps[-1].environment = environment
-            steps[-1].name += ", layers at once" if environment else ""
+            steps[-1].name += ", op by op" if environment else ""
         if not quick:
             steps += sanitize(tool, "cuda_runtime_test", "CudaBatch.AFewSteps*", 1,
                               30 if tool == "racecheck" else 4)

@@ -118,8 +118,9 @@ class IBackend {
   virtual bool decode_layers(const k::DecodeLayersParams&, const ModelShape& /*shape*/) {
     return false;
   }
-  // What of w a kernel before the one that reads it should bring into the L2 cache.
-  virtual k::Prefetch ahead_of(const Linear&) const { return {}; }
+  // What of w a kernel before the one that reads it should bring into the L2 cache, `bytes` at
+  // most.
+  virtual k::Prefetch ahead_of(const Linear&, int64_t /*bytes*/) const { return {}; }
 
   // Composite ops. The default bodies compose primitives (decoder.cpp): a backend may replace them
   // by something faster, and is judged against the default.

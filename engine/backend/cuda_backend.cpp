@@ -181,13 +181,13 @@ class CudaBackend : public IBackend {
     k::decode_layers_cuda(positioned(p), stream());
     return true;
   }
-  k::Prefetch ahead_of(const Linear& w) const override {
+  k::Prefetch ahead_of(const Linear& w, int64_t bytes) const override {
     if (w.count != 1 || !k::prefetch_pays(info_.cc_major, info_.l2_bytes)) {
       return {};
     }
     const TensorView& m = w.blocks[0];
     const k::GemvPlan plan = k::plan_gemv(m.shape[0], m.shape[1], info_.sm_count);
-    return k::prefetch_for(plan, m.data, m.shape[0], m.shape[1]);
+    return k::prefetch_for(plan, m.data, m.shape[0], m.shape[1], bytes);
   }
 
   void run_stage(const StageArgs& a) override {

@@ -155,6 +155,9 @@ bool IBackend::run_layers_at_once(const StageArgs& a) {
   p.scale = 1.0f / std::sqrt(static_cast<float>(a.config.shape.E));
   p.pos = s.host_pos();
   p.pos_device = s.pos_device;
+  if (a.last) {
+    p.prefetch = ahead_of(a.weights.head, k::kLayersAheadBytes);
+  }
   return decode_layers(p, a.config.shape);
 }
 
@@ -178,7 +181,9 @@ void IBackend::run_layer(const StageArgs& a, int64_t layer) {
   const TensorView act = a.work.act.rows(0, t);
 
   // The kernels of a step are short: the memory must not idle between them.
-  const auto ahead = [&](const Linear& next) { return a.step ? ahead_of(next) : k::Prefetch{}; };
+  const auto ahead = [&](const Linear& next) {
+    return a.step ? ahead_of(next, k::kAheadBytes) : k::Prefetch{};
+  };
 
   // Attention: x += O(attention(rope(norm(q)), rope(norm(k)), v))
   if (!apply_with_norm(*this, a, qkv, x, w.input_norm, w.qkv, false, 1.0f, ahead(w.o))) {

@@ -67,7 +67,9 @@ class EagerBackend : public ForwardingBackend {
   bool decode_layers(const k::DecodeLayersParams& p, const ModelShape& shape) override {
     return inner().decode_layers(p, shape);
   }
-  k::Prefetch ahead_of(const Linear& w) const override { return inner().ahead_of(w); }
+  k::Prefetch ahead_of(const Linear& w, int64_t bytes) const override {
+    return inner().ahead_of(w, bytes);
+  }
 };
 
 }  // namespace ember

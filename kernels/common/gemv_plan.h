@@ -39,14 +39,11 @@ constexpr int gemv_max_threads(int vectors) {
 
 GemvPlan plan_gemv(int64_t N, int64_t K, int sm_count);
 
-// What one kernel fetches for the next: the memory's work while one ends and the next begins.
-inline constexpr int64_t kAheadBytes = int64_t{4} << 20;
 // Whether the device fetches into its L2 cache in bulk, and has room there.
 constexpr bool prefetch_pays(int cc_major, int64_t l2_bytes) {
   return cc_major >= 9 && l2_bytes >= 8 * kAheadBytes;
 }
 // Of w (N, K), what a plan's blocks will read after what they fetch before they wait.
-Prefetch prefetch_for(const GemvPlan& plan, const void* w, int64_t N, int64_t K,
-                      int64_t bytes = kAheadBytes);
+Prefetch prefetch_for(const GemvPlan& plan, const void* w, int64_t N, int64_t K, int64_t bytes);
 
 }  // namespace ember::k

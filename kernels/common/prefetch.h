@@ -17,4 +17,9 @@ struct Prefetch {
   int take = 0;
 };
 
+// What one kernel fetches for the next: the memory's work while one ends and the next begins.
+inline constexpr int64_t kAheadBytes = int64_t{4} << 20;
+// What decode_layers does: its blocks have all that they need a ring's time before they end.
+inline constexpr int64_t kLayersAheadBytes = int64_t{16} << 20;
+
 }  // namespace ember::k

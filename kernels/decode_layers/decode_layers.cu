@@ -32,6 +32,13 @@ layers::Args kernel_args(const DecodeLayersParams& p, const DecodeLayersPlan& pl
   a.layout = layers_layout(a.D, a.H, a.K, a.F, plan.blocks, plan.stages);
   a.at = layers_exchange(a.D, a.H, a.K, a.F, plan.ranks);
   a.gain = first.input_norm.dtype;
+  a.prefetch = p.prefetch;
+  const int columns[] = {a.D, a.H * kLayersHeadDim, a.D, a.F};
+  for (int m = 0; m < 4; ++m) {
+    const int stages = (columns[m] + kLayersColumns - 1) / kLayersColumns;
+    a.product[m] = {columns[m], m % 2 == 0 ? kLayersPlanes : 1, stages, (1u << 20) / stages + 1};
+  }
+  a.inverse_D = 1.0f / static_cast<float>(a.D);
   a.eps = p.eps, a.scale_log2 = p.scale * 1.4426950408889634f;
   for (int64_t i = 0; i < p.count; ++i) {
     const DecodeLayer& l = p.layers[i];

@@ -27,6 +27,7 @@
 #include "kernels/base/model_shape.h"
 #include "kernels/base/stream.h"
 #include "kernels/base/tensor.h"
+#include "kernels/common/prefetch.h"
 
 namespace ember::k {
 
@@ -44,6 +45,7 @@ struct DecodeLayersParams {
   float scale = 1.0f;  // of attention's scores
   int64_t pos = 0;
   const int32_t* pos_device = nullptr;
+  Prefetch prefetch = {};  // a hint: what follows the last layer
 };
 
 void validate(const DecodeLayersParams& p);
@@ -55,7 +57,8 @@ Cost cost(const DecodeLayersParams& p);
 // CUDA: false.
 bool decode_layers_takes(const DecodeLayersParams& p);
 // Whether one token of one sequence goes through this op, in a model of that shape with weights,
-// activations and caches of `dtype` on that device: it takes them, and EMBER_DECODE_LAYERS says 1.
+// activations and caches of `dtype` on that device: where it takes them, unless EMBER_DECODE_LAYERS
+// says 0.
 bool decode_layers_chosen(const ModelShape& shape, DType dtype, DeviceId device);
 void decode_layers_cpu(const DecodeLayersParams& p);  // plain; judges the device
 void decode_layers_cuda(const DecodeLayersParams& p,

@@ -27,7 +27,7 @@ bool takes(const ModelShape& m, DType dtype, DeviceId device) {
 }  // namespace
 
 bool decode_layers_chosen(const ModelShape& m, DType dtype, DeviceId device) {
-  return env_int(EnvVar::kDecodeLayers, 0, 1).value_or(0) == 1 &&
+  return env_int(EnvVar::kDecodeLayers, 0, 1).value_or(1) == 1 &&
          (dtype == DType::kF16 || dtype == DType::kBF16) && takes(m, dtype, device);
 }
 

@@ -193,7 +193,7 @@ TEST(DecodeLayersCuda, NanInAVisibleRowShows) {
   }
 }
 
-TEST(DecodeLayersCuda, IsChosenWhereItIsAskedFor) {
+TEST(DecodeLayersCuda, IsChosenUnlessItIsRefused) {
   EMBER_NEEDS_HOPPER();
   const DeviceId gpu = DeviceMirror::device();
   const ModelShape& narrow = find_preset("qwen3-0.6b")->shape;
@@ -204,7 +204,7 @@ TEST(DecodeLayersCuda, IsChosenWhereItIsAskedFor) {
     const ScopedEnv word("EMBER_DECODE_LAYERS", forced);
     return decode_layers_chosen(shape, t, gpu);
   };
-  EXPECT_FALSE(chosen("", narrow, DType::kBF16));
+  EXPECT_TRUE(chosen("", narrow, DType::kBF16));
   EXPECT_FALSE(chosen("0", narrow, DType::kBF16));
   EXPECT_TRUE(chosen("1", narrow, DType::kBF16));
   EXPECT_TRUE(chosen("1", wide, DType::kF16));

@@ -52,12 +52,11 @@ __device__ __forceinline__ uint4 load_pair(const char* at) {
 }
 
 // Pairs first, first + stride, ... before `count`, up to N of them, as soon as all are there;
-// called by whole warps. Long vectors are not asked for again and again, which would take bandwidth
-// from the stream: one lane waits for the first word that it misses. Some seconds without an end
-// are a bug, and better reported than waited for.
+// called by whole warps. Ten seconds without an end are a bug, and better reported than waited for.
 template <int N>
 __device__ __forceinline__ void receive(uint4 (&v)[N], const char* words, int first, int stride,
-                                        int count, uint32_t tag, bool is_long) {
+                                        int count, uint32_t tag) {
+  constexpr unsigned kTooOften = 1u << 25;
   first = here(first);
   words += int64_t{first} * 16;
 #pragma unroll
@@ -68,30 +67,17 @@ __device__ __forceinline__ void receive(uint4 (&v)[N], const char* words, int fi
     }
   }
   for (unsigned polls = 0;; ++polls) {
-    int missing = -1;
+    bool missing = false;
 #pragma unroll
     for (int j = 0; j < N; ++j) {
-      if (v[j].y != tag || v[j].w != tag) {
-        missing = j * stride;
-      }
+      missing = missing || v[j].y != tag || v[j].w != tag;
     }
-    const unsigned lanes = __ballot_sync(0xffffffffu, missing >= 0);
-    if (lanes == 0) {
+    if (!__any_sync(0xffffffffu, missing)) {
       return;
     }
-    if (polls == 1u << 22) {
+    if (polls > kTooOften) {
       __trap();
     }
-    if (is_long && static_cast<int>(threadIdx.x % 32) == __ffs(lanes) - 1) {
-      for (uint4 one = make_uint4(0, tag - 1, 0, 0); one.y != tag || one.w != tag;) {
-        one = load_pair(words + missing * 16);
-        if (++polls == 1u << 22) {
-          __trap();
-        }
-      }
-    }
-    __syncwarp();
-    polls = __shfl_sync(0xffffffffu, polls, __ffs(lanes) - 1);
 #pragma unroll
     for (int j = 0; j < N; ++j) {
       if (v[j].y != tag || v[j].w != tag) {
@@ -100,5 +86,27 @@ __device__ __forceinline__ void receive(uint4 (&v)[N], const char* words, int fi
     }
   }
 }
+
+// Two neighbours of a norm's gain as they lie in memory, so that they are under way while x is.
+struct Gains {
+  uint32_t first, second;  // the second is for fp32 alone
+
+  __device__ __forceinline__ void load(const void* gain, DType dtype, int pair) {
+    const bool wide = dtype == DType::kF32;
+    const auto* at =
+        reinterpret_cast<const uint32_t*>(static_cast<const char*>(gain) + pair * (wide ? 8 : 4));
+    first = __ldg(at);
+    second = 0;
+    if (wide) {
+      second = __ldg(at + 1);
+    }
+  }
+  __device__ __forceinline__ float2 get(DType dtype) const {
+    const float2 bf16 = dev::unpack2<dev::bf16>(first), f16 = dev::unpack2<dev::f16>(first);
+    return dtype == DType::kF32   ? make_float2(__uint_as_float(first), __uint_as_float(second))
+           : dtype == DType::kF16 ? f16
+                                  : bf16;
+  }
+};
 
 }  // namespace ember::k::layers

@@ -26,9 +26,10 @@ namespace ember::k::layers {
 
 // Where a pair of elements stands in a plane, in words: what a lane needs for 64 columns lies side
 // by side.
+constexpr int kSecond = 16;  // from an even pair to the odd one behind it
 __device__ __forceinline__ int plane_word(int pair) {
-  const int chunk = pair / 16 % 2, t = pair / 4 % 4, half = pair / 2 % 2, second = pair % 2;
-  return pair / 32 * 32 + second * 16 + t * 4 + chunk * 2 + half;
+  const int chunk = pair / 16 % 2, t = pair / 4 % 4, half = pair / 2 % 2;
+  return pair / 32 * 32 + pair % 2 * kSecond + t * 4 + chunk * 2 + half;
 }
 
 // v, v', ... whose sum is nearly the fp32 x, to the same word of each plane.
@@ -66,25 +67,35 @@ class Block {
 #pragma unroll 1
       for (int m = 0; m < 4; ++m) {
         const bool normed = m % 2 == 0;
-        const int columns = normed ? a.D : m == 1 ? a.H * kE : a.F;
+        const Product& product = a.product[m];
         if (normed) {
-          stage_normed(m == 0 ? layer.input_norm : layer.post_norm, m == 0 ? tag - 1 : tag,
-                       m + i == 0);
-        } else {
-          stage_plain(a.exchange + (m == 1 ? a.at.attn : a.at.act), columns);
-        }
-        multiply(m == 0   ? f.qkv.groups
-                 : m == 2 ? 2 * f.act.groups
-                          : f.x.groups,
-                 columns, normed ? kLayersPlanes : 1);
-        warps_sync();
-        if (m == 0) {
-          send_qkv();
-          if (f.share.any()) {
-            attention(layer);
+          const void* gain = m == 0 ? layer.input_norm : layer.post_norm;
+          const uint32_t x_tag = m == 0 ? tag - 1 : tag;
+          if (a.D / 2 <= kShort * kThreads) {
+            stage_normed<kShort>(gain, x_tag, m + i == 0);
+          } else {
+            stage_normed<2 * kShort>(gain, x_tag, m + i == 0);
           }
-        } else if (m == 2) {
-          send_act(layer.act_scale);
+        } else {
+          const char* from = a.exchange + (m == 1 ? a.at.attn : a.at.act);
+          if (product.columns / 4 <= kShort * kThreads) {
+            stage_plain<kShort>(from, product.columns);
+          } else {
+            stage_plain<2 * kShort>(from, product.columns);
+          }
+        }
+        multiply(product, f.groups[m] * product.stages);
+        warps_sync();
+        // Nested, or these become a table of jumps, whose targets nobody fetches ahead.
+        if (normed) {
+          if (m == 0) {
+            send_qkv();
+            if (f.share.any()) {
+              attention(layer);
+            }
+          } else {
+            send_act(layer.act_scale);
+          }
         } else {
           tag += m == 3 ? 1 : 0;
           add_to_x(m == 1 ? 1.0f : layer.down_scale);
@@ -102,6 +113,9 @@ class Block {
 
  private:
   static constexpr int kThreads = 32 * kLayersWarps;
+  // Pairs of words that a thread asks for at once, and twice as many of a longer vector: each time
+  // is a wait for the L2 cache behind the stream.
+  static constexpr int kShort = 4;
   static constexpr bool kScaleSums = !std::is_same_v<T, dev::f16>;
 
   static __device__ __forceinline__ int warp() {
@@ -120,20 +134,21 @@ class Block {
   // x * gain in planes, and the scale that makes it rmsnorm(x) * gain; the first time x is that of
   // the caller. Sums are scaled when they are there, so that nobody waits for the scale; but fp16
   // could not hold what is not scaled, which stands where its planes will until the scale is known.
+  template <int kAtOnce>
   __device__ __forceinline__ void stage_normed(const void* gain, uint32_t x_tag, bool is_first) {
-    constexpr int kAtOnce = 4;
     const int pairs = a.D / 2;
     uint32_t* planes = reinterpret_cast<uint32_t*>(shared_memory() + a.layout.planes);
     const int plane_words = layers_plane_bytes(a.D) / 4;
+    uint32_t* mine = planes + plane_word(threadIdx.x);  // of the thread's first pair
     float squares = 0.0f;
 #pragma unroll 1
     for (int first = threadIdx.x; first - lane() < pairs; first += kAtOnce * kThreads) {
-      float2 g[kAtOnce];
+      Gains g[kAtOnce];
       uint4 x[kAtOnce];
 #pragma unroll
       for (int j = 0; j < kAtOnce; ++j) {
         const int pair = first + j * kThreads;
-        g[j] = pair < pairs ? dev::load2(gain, a.gain, 2 * pair) : make_float2(0.0f, 0.0f);
+        g[j].load(gain, a.gain, pair < pairs ? pair : 0);
       }
       if (is_first) {
 #pragma unroll
@@ -144,20 +159,21 @@ class Block {
           x[j] = make_uint4(v.x, 0, v.y, 0);
         }
       } else {
-        receive(x, a.exchange + a.at.x, first, kThreads, pairs, x_tag, pairs > 4 * kThreads);
+        receive(x, a.exchange + a.at.x, first, kThreads, pairs, x_tag);
       }
 #pragma unroll
       for (int j = 0; j < kAtOnce; ++j) {
         const int pair = first + j * kThreads;
         if (pair < pairs) {
           const float lo = __uint_as_float(x[j].x), hi = __uint_as_float(x[j].z);
+          const float2 by = g[j].get(a.gain);
           squares = fmaf(lo, lo, fmaf(hi, hi, squares));
-          uint32_t* at = planes + plane_word(pair);
+          uint32_t* at = mine + (pair - static_cast<int>(threadIdx.x));
           if constexpr (kScaleSums) {
-            store_planes<T>(at, plane_words, make_float2(lo * g[j].x, hi * g[j].y));
+            store_planes<T>(at, plane_words, make_float2(lo * by.x, hi * by.y));
           } else {
-            at[0] = __float_as_uint(lo * g[j].x);
-            at[plane_words] = __float_as_uint(hi * g[j].y);
+            at[0] = __float_as_uint(lo * by.x);
+            at[plane_words] = __float_as_uint(hi * by.y);
           }
         }
       }
@@ -171,13 +187,13 @@ class Block {
     const float4 u = reinterpret_cast<const float4*>(each)[0],
                  v = reinterpret_cast<const float4*>(each)[1];
     squares = u.x + u.y + (u.z + u.w) + (v.x + v.y + (v.z + v.w));
-    const float scale = rsqrtf(squares / static_cast<float>(a.D) + a.eps);
+    const float scale = rsqrtf(fmaf(squares, a.inverse_D, a.eps));
     if constexpr (kScaleSums) {
       norm = scale;
     } else {
 #pragma unroll 2
       for (int pair = threadIdx.x; pair < pairs; pair += kThreads) {
-        uint32_t* at = planes + plane_word(pair);
+        uint32_t* at = mine + (pair - static_cast<int>(threadIdx.x));
         store_planes<T>(
             at, plane_words,
             make_float2(__uint_as_float(at[0]) * scale, __uint_as_float(at[plane_words]) * scale));
@@ -187,19 +203,21 @@ class Block {
   }
 
   // n 16-bit numbers as they are.
+  template <int kAtOnce>
   __device__ __forceinline__ void stage_plain(const char* from, int n) {
-    constexpr int kAtOnce = 4;
+    uint32_t* mine = reinterpret_cast<uint32_t*>(shared_memory() + a.layout.planes) +
+                     plane_word(2 * threadIdx.x);
 #pragma unroll 1
     for (int first = 0; first < n / 4; first += kAtOnce * kThreads) {
       uint4 v[kAtOnce];
-      receive(v, from, first + threadIdx.x, kThreads, n / 4, tag, n / 4 > 4 * kThreads);
+      receive(v, from, first + threadIdx.x, kThreads, n / 4, tag);
 #pragma unroll
       for (int j = 0; j < kAtOnce; ++j) {
         const int i = first + threadIdx.x + j * kThreads;
         if (i < n / 4) {
-          uint32_t* plane = reinterpret_cast<uint32_t*>(shared_memory() + a.layout.planes);
-          plane[plane_word(2 * i)] = v[j].x;
-          plane[plane_word(2 * i + 1)] = v[j].z;
+          uint32_t* at = mine + 2 * (first + j * kThreads);
+          at[0] = v[j].x;
+          at[kSecond] = v[j].z;
         }
       }
     }
@@ -222,29 +240,24 @@ class Block {
     k += kPairs;
   }
 
-  // Sums of `groups` groups of rows to partial, one a warp.
-  __device__ __forceinline__ void multiply(int groups, int columns, int planes) {
-    const int stages = (columns + kLayersColumns - 1) / kLayersColumns;  // of a group
+  // Sums of all rows of `total` stages to partial, one a warp.
+  __device__ __forceinline__ void multiply(const Product& product, int total) {
+    const int stages = product.stages, columns = product.columns;
     const int g = here(lane()) / 4, t = here(lane()) % 4, side = warp() & 1;
     // Odd rows read the second 64 bytes first: a quarter of a warp reads 128 bytes of all banks.
     const uint32_t at = g * kLayersRowBytes + side * kTile * 2 + (g & 1) * 64 + t * 16;
-    const bool has_plane = (g & 3) < planes, swap = g & 1;
+    const bool has_plane = (g & 3) < product.planes, swap = g & 1;
     const uint32_t x0 = dev::shared_address(shared_memory() + a.layout.planes) +
                         (g & 3) * layers_plane_bytes(columns) + side * kTile * 2 + (g >> 2) * 64 +
                         t * 16;
     float* to = reinterpret_cast<float*>(shared_memory() + a.layout.partial) +
                 g * kLayersPartialFloats + side;
     float sum = 0.0f;
-    int k = ahead, group = 0, stage = ahead;
+    int k = ahead;
 #pragma unroll 1
-    for (;;) {
-#pragma unroll 1
-      for (; stage >= stages; stage -= stages) {
-        ++group;
-      }
-      if (group >= groups) {
-        break;
-      }
+    while (k < total) {
+      const int group = static_cast<uint32_t>(k) * product.inverse >> 20;
+      const int stage = k - group * stages;
       const int tiles =
           (min(kLayersColumns, columns - stage * kLayersColumns) / kTile + 1 - side) / 2;
       uint4 x[kTiles][2], w[kTiles][4];
@@ -261,9 +274,8 @@ class Block {
       for (int i = 0; i < kTiles; ++i) {
 #pragma unroll
         for (int j = 0; j < 4; ++j) {
-          w[i][j] = i < tiles ? load_shared((ring.stage() + at + i * 4 * kTile + 128 * (j / 2)) ^
-                                            (64 * (j % 2)))
-                              : make_uint4(0, 0, 0, 0);
+          w[i][j] =
+              load_shared((ring.stage() + at + i * 4 * kTile + 128 * (j / 2)) ^ (64 * (j % 2)));
         }
       }
       next_stage(k);
@@ -282,9 +294,8 @@ class Block {
       for (int j = 0; j < 4; ++j) {
         sum += t < 2 ? c[j][0] + c[j][1] : c[j][2] + c[j][3];
       }
-      const int slot = stage % kPairs;
-      stage += kPairs;
-      if (stage >= stages) {  // the pair's last of this group
+      if (stage + kPairs >= stages) {  // the pair's last of this group
+        const int slot = stage % kPairs;
         sum = dev::quad_sum(sum);
         // Where a group has fewer stages than there are pairs, lanes 1 to 3 clear the others'
         // slots.
@@ -295,7 +306,7 @@ class Block {
         sum = 0.0f;
       }
     }
-    ahead = k - groups * stages;
+    ahead = k - total;
   }
 
   // Of a row of partial.
@@ -366,13 +377,18 @@ class Block {
     for (int row = warp(); row < a.group + 2; row += kLayersWarps) {
       const bool is_q = row<a.group, is_v = row> a.group;
       step::Pairs<kE> x, gain;
-      gain.load(is_q ? layer.q_norm : layer.k_norm, a.gain, 0);
+      const void* norm = is_q ? layer.q_norm : layer.k_norm;
+      Gains lo, hi;
+      lo.load(norm, a.gain, lane()), hi.load(norm, a.gain, 32 + lane());
       const int from = is_q ? share.head * a.group + row : a.H + share.head + (row - a.group) * a.K;
       uint4 v[2];
-      receive(v, a.exchange + a.at.qkv + int64_t{from} * kE * 8, lane(), 32, kE / 2, tag, false);
+      receive(v, a.exchange + a.at.qkv + int64_t{from} * kE * 8, lane(), 32, kE / 2, tag);
       x.lo[0] = __uint_as_float(v[0].x), x.lo[1] = __uint_as_float(v[0].z);
       x.hi[0] = __uint_as_float(v[1].x), x.hi[1] = __uint_as_float(v[1].z);
       if (!is_v) {
+        const float2 by_lo = lo.get(a.gain), by_hi = hi.get(a.gain);
+        gain.lo[0] = by_lo.x, gain.lo[1] = by_lo.y;
+        gain.hi[0] = by_hi.x, gain.hi[1] = by_hi.y;
         x.norm_and_rotate(gain, angles, a.eps);
       }
       unsigned char* to = is_q ? shared_memory() + a.layout.queries + row * kLayersQueryBytes
@@ -393,22 +409,29 @@ class Block {
     const uint32_t queries = dev::shared_address(shared_memory() + a.layout.queries);
     const uint32_t fresh = dev::shared_address(shared_memory() + a.layout.fresh);
     Sums own;
+    // A stage is one warp's while each has at most one; of fewer stages the warps of a pair take
+    // half of the positions each.
     const int stages = share.last - share.first, side = warp() & 1;
-    const int mine = ahead + kPairs * side;  // of the first eight stages, the one that is ours
+    const bool whole = stages > kPairs;
+    const int mine = whole ? ahead + kPairs * side : 2 * ahead + side;
     int k = ahead;
 #pragma unroll 1
     while (k < stages) {
       ring.wait_full();
-      if ((k & kPairs) == kPairs * side) {  // a stage is one warp's, and the pair's other lets go
-        attend<T>(own, queries, ring.stage(), fresh, (share.first + k) * kLayersKeys, pos, a.group,
-                  a.scale_log2);
+      if (!whole || (k & kPairs) == kPairs * side) {
+        const int end = whole ? 2 : side + 1;
+#pragma unroll 1
+        for (int half = whole ? 0 : side; half < end; ++half) {
+          attend<T>(own, queries, ring.stage() + half * kKeys * kRowBytes, fresh,
+                    (share.first + k) * kLayersKeys + half * kKeys, pos, a.group, a.scale_log2);
+        }
       }
       next_stage(k);
     }
     ahead = k - stages;
     store_part(part_rows(mine), part_tails(mine), own, a.group);
     warps_sync();
-    const int warps = min(kLayersWarps, stages);
+    const int warps = whole ? min(kLayersWarps, stages) : 2 * stages;
 #pragma unroll 1
     for (int i = threadIdx.x; i < a.group * (kE / 2); i += kThreads) {
       const int row = i / (kE / 2), pair = i % (kE / 2);
@@ -456,7 +479,7 @@ class Block {
         uint4 v[1];
         // Of a lane past the end nothing is asked: its pair is number 1 of 1.
         receive(v, part_of(i < units ? rank : 0, row), i < units ? i % kLayersPartUnits : 1, 1,
-                i < units ? kLayersPartUnits : 1, tag, false);
+                i < units ? kLayersPartUnits : 1, tag);
         if (i < units) {
           reinterpret_cast<float2*>(gathered + (n * share.shares + rank) *
                                                    kLayersPartFloats)[i % kLayersPartUnits] =
@@ -494,6 +517,11 @@ class Block {
   uint32_t tag = 0;   // of what is exchanged now
 };
 
+// Whether the last stage of some product's rows has fewer columns.
+__device__ __forceinline__ bool has_tails(const Args& a) {
+  return (a.D | a.H * kE | a.F) % kLayersColumns != 0;
+}
+
 template <class T>
 __global__ void __launch_bounds__(32 * (kLayersWarps + 1), 1)
     decode_layers_kernel(const __grid_constant__ Args a) {
@@ -515,6 +543,15 @@ __global__ void __launch_bounds__(32 * (kLayersWarps + 1), 1)
     f.tag = __ldcg(a.counters) * (2 * kLayersMaxCount);
     f.share.set(a, pos);
     f.qkv.set((a.H + 2 * a.K) * kE, 1), f.x.set(a.D, 1), f.act.set(a.F, 2);
+    f.groups[0] = f.qkv.groups, f.groups[2] = 2 * f.act.groups;
+    f.groups[1] = f.groups[3] = f.x.groups;
+  }
+  if (has_tails(a)) {
+    // What a short stage leaves as it was is multiplied by zeros, so it must be numbers.
+    for (int i = threadIdx.x; i < a.stages * kLayersStageBytes / 16; i += blockDim.x) {
+      reinterpret_cast<uint4*>(shared_memory())[i] = make_uint4(0, 0, 0, 0);
+    }
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
   }
   for (int i = threadIdx.x; i < kE / 2; i += blockDim.x) {
     facts(a).cos[i] = a.cos[int64_t{pos} * (kE / 2) + i];

@@ -62,7 +62,7 @@ constexpr int layers_plane_bytes(int columns) {
 inline constexpr int kLayersPlanes = 3;                        // of 16 bits, whose sum is fp32
 inline constexpr int kLayersPartialFloats = kLayersWarps + 4;  // a row of sums, padded
 inline constexpr int kLayersPartFloats = kLayersHeadDim + 4;
-inline constexpr int kLayersFactBytes = 624;
+inline constexpr int kLayersFactBytes = 640;
 
 struct LayersLayout {
   int ring, planes, partial;         // multiplying

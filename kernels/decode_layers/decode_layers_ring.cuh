@@ -7,6 +7,7 @@
 
 #include "kernels/common/launch.cuh"
 #include "kernels/common/mma.cuh"
+#include "kernels/common/prefetch.cuh"
 #include "kernels/decode_layers/decode_layers_plan.h"
 
 namespace ember::k::layers {
@@ -19,6 +20,13 @@ struct Layer {
   float act_scale, down_scale;
 };
 
+// One of the four products of a layer.
+struct Product {
+  int columns, planes;
+  int stages;        // of a group of rows
+  uint32_t inverse;  // of stages, in units of 2^-20
+};
+
 struct Args {
   float* x;
   const float *cos, *sin;
@@ -27,11 +35,13 @@ struct Args {
   int count, D, H, K, group, F;
   int ranks, stages, in_flight;
   DType gain;
-  float eps, scale_log2;
+  float eps, scale_log2, inverse_D;
   char* exchange;      // of `at`
   unsigned* counters;  // launches so far; blocks that have left, zero before and after
   LayersLayout layout;
   LayersExchange at;
+  Prefetch prefetch;
+  Product product[4];  // qkv, o, gate and up, down
   Layer layer[kLayersMaxCount];
 };
 
@@ -154,6 +164,7 @@ struct Facts {
   int pos;
   Share share;
   Rows qkv, x, act;
+  int groups[4];                             // of rows of a product
   alignas(16) float squares[kLayersWarps];   // each warp's part of a sum
   uint32_t tag;                              // of the launch
   alignas(8) float cos[kLayersHeadDim / 2];  // of the position, read in pairs
@@ -163,6 +174,11 @@ static_assert(sizeof(Facts) <= kLayersFactBytes, "LayersLayout has room for them
 
 __device__ __forceinline__ Facts& facts(const Args& a) {
   return *reinterpret_cast<Facts*>(shared_memory() + a.layout.facts);
+}
+
+// Asks for the line of `at`, which may lie in memory until now.
+__device__ __forceinline__ void fetch_to_l2(const char* at) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(at));
 }
 
 // The warp that copies.
@@ -177,9 +193,13 @@ class Copier {
   // One loop for all matrices: code that is run once a layer has to be fetched once a layer.
   __device__ __forceinline__ void run() {
     const Facts& f = facts(a);
+    fetch_gains(a.layer[0]);
 #pragma unroll 1
     for (int i = 0; i < a.count; ++i) {
       const Layer& layer = a.layer[i];
+      if (i + 1 < a.count) {
+        fetch_gains(a.layer[i + 1]);
+      }
 #pragma unroll 1
       for (int m = 0; m < 4; ++m) {
         const char* w = m == 0 ? layer.qkv : m == 1 ? layer.o : m == 2 ? layer.gate_up : layer.down;
@@ -195,9 +215,31 @@ class Copier {
              columns, m == 2 ? int64_t{a.F} * a.D * 2 : 0);
       }
     }
+    // All is asked for, and what the ring holds keeps the other warps busy: the memory's next work.
+    if (lane == 0) {
+      dev::fetch_share_to_l2(a.prefetch);
+      dev::let_next_start();
+    }
   }
 
  private:
+  // The blocks' share of the norms' gains: every block wants them at once, while it waits for x,
+  // and from memory they would come after x.
+  __device__ __forceinline__ void fetch_gains(const Layer& layer) const {
+    constexpr int kLine = 128;
+    const int size = a.gain == DType::kF32 ? 4 : 2;
+    const int norm = a.D * size / kLine, head = (kLayersHeadDim * size + kLine - 1) / kLine;
+    for (int i = blockIdx.x + lane * gridDim.x; i < 2 * (norm + head); i += 32 * gridDim.x) {
+      const int of_norms = i - 2 * norm;
+      const void* from = i < norm          ? layer.input_norm
+                         : of_norms < 0    ? layer.post_norm
+                         : of_norms < head ? layer.q_norm
+                                           : layer.k_norm;
+      const int line = i < norm ? i : of_norms < 0 ? i - norm : of_norms % head;
+      fetch_to_l2(static_cast<const char*>(from) + line * kLine);
+    }
+  }
+
   // Until the stage is free, and not too many are under way: see the plan.
   __device__ __forceinline__ void acquire(int bytes) {
     if (asked_ == a.in_flight) {

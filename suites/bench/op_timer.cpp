@@ -193,7 +193,9 @@ class OpTimer::Backend : public ForwardingBackend {
   bool decode_layers(const k::DecodeLayersParams& p, const ModelShape& shape) override {
     return timed_if("decode_layers", k::cost(p), [&] { return inner().decode_layers(p, shape); });
   }
-  k::Prefetch ahead_of(const Linear& w) const override { return inner().ahead_of(w); }
+  k::Prefetch ahead_of(const Linear& w, int64_t bytes) const override {
+    return inner().ahead_of(w, bytes);
+  }
 
   void run_layer(const StageArgs& a, int64_t layer) override {
     if (!clock_->on()) {
