@@ -28,6 +28,7 @@ layers::Args kernel_args(const DecodeLayersParams& p, const DecodeLayersPlan& pl
   a.K = dev::narrow(kOp, first.k_cache.shape[0]);
   a.group = a.H / a.K;
   a.F = dev::narrow(kOp, first.down.shape[1]);
+  a.columns = plan.columns, a.stage_bytes = layers_stage_bytes(plan.columns);
   a.ranks = plan.ranks, a.stages = plan.stages, a.in_flight = plan.in_flight;
   a.layout = layers_layout(a.D, a.H, a.K, a.F, plan.blocks, plan.stages);
   a.at = layers_exchange(a.D, a.H, a.K, a.F, plan.ranks);
@@ -35,7 +36,7 @@ layers::Args kernel_args(const DecodeLayersParams& p, const DecodeLayersPlan& pl
   a.prefetch = p.prefetch;
   const int columns[] = {a.D, a.H * kLayersHeadDim, a.D, a.F};
   for (int m = 0; m < 4; ++m) {
-    const int stages = (columns[m] + kLayersColumns - 1) / kLayersColumns;
+    const int stages = (columns[m] + plan.columns - 1) / plan.columns;
     a.product[m] = {columns[m], m % 2 == 0 ? kLayersPlanes : 1, stages, (1u << 20) / stages + 1};
   }
   a.inverse_D = 1.0f / static_cast<float>(a.D);
@@ -48,6 +49,12 @@ layers::Args kernel_args(const DecodeLayersParams& p, const DecodeLayersPlan& pl
                   l.k_cache.data,    l.v_cache.data,   l.act_scale,      1.0f / l.act_scale};
   }
   return a;
+}
+
+template <class T>
+auto kernel_for(bool wide) -> void (*)(layers::Args) {
+  return wide ? layers::decode_layers_kernel<T, kLayersWideColumns>
+              : layers::decode_layers_kernel<T, kLayersColumns>;
 }
 
 }  // namespace
@@ -81,9 +88,9 @@ void decode_layers_cuda(const DecodeLayersParams& p, Stream stream) {
       cuda::scratch(device, stream, cuda::ScratchUser::kDecodeLayersExchange, a.at.end));
   a.counters = reinterpret_cast<unsigned*>(
       cuda::scratch(device, stream, cuda::ScratchUser::kDecodeLayersCounters, kLayersCounterBytes));
-  const auto kernel = p.layers[0].qkv.dtype == DType::kF16
-                          ? layers::decode_layers_kernel<dev::f16>
-                          : layers::decode_layers_kernel<dev::bf16>;
+  const bool wide = plan.columns == kLayersWideColumns;
+  const auto kernel = p.layers[0].qkv.dtype == DType::kF16 ? kernel_for<dev::f16>(wide)
+                                                           : kernel_for<dev::bf16>(wide);
   dev::launch_resident(kOp, stream, kernel, dim3(plan.blocks), dim3(32 * (kLayersWarps + 1)),
                        plan.shared_bytes, a);
 }

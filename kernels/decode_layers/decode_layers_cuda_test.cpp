@@ -80,6 +80,9 @@ TEST(DecodeLayersCuda, EveryPath) {
     DecodeLayersCase wide{"wide", 3, 1664, 4, 2, 128, 8320, 40};
     wide.dtype = t;
     cases.push_back(wide);
+    DecodeLayersCase five{"stages of 1280", 2, 1280, 4, 2, 128, 1408, 33};
+    five.dtype = t;
+    cases.push_back(five);
     DecodeLayersCase narrow{"narrow", 1, 128, 1, 1, 128, 128, 3};
     narrow.dtype = t;
     cases.push_back(narrow);

@@ -44,7 +44,8 @@ __device__ __forceinline__ void store_planes(uint32_t* at, int plane_words, floa
   }
 }
 
-template <class T>
+// Stages of weights have up to kColumns columns.
+template <class T, int kColumns>
 class Block {
  public:
   __device__ __forceinline__ explicit Block(const Args& args)
@@ -231,7 +232,7 @@ class Block {
   // for every 2 KB.
   static constexpr int kPairs = kLayersWarps / 2;
   static constexpr int kTile = 128;
-  static constexpr int kTiles = kLayersColumns / kTile / 2;  // of a stage, a warp
+  static constexpr int kTiles = kColumns / kTile / 2;  // of a stage, a warp
 
   // Moves on by the stages of the other pairs too. `k` is the number of the stage in its phase.
   __device__ __forceinline__ void next_stage(int& k) {
@@ -245,7 +246,7 @@ class Block {
     const int stages = product.stages, columns = product.columns;
     const int g = here(lane()) / 4, t = here(lane()) % 4, side = warp() & 1;
     // Odd rows read the second 64 bytes first: a quarter of a warp reads 128 bytes of all banks.
-    const uint32_t at = g * kLayersRowBytes + side * kTile * 2 + (g & 1) * 64 + t * 16;
+    const uint32_t at = g * kColumns * 2 + side * kTile * 2 + (g & 1) * 64 + t * 16;
     const bool has_plane = (g & 3) < product.planes, swap = g & 1;
     const uint32_t x0 = dev::shared_address(shared_memory() + a.layout.planes) +
                         (g & 3) * layers_plane_bytes(columns) + side * kTile * 2 + (g >> 2) * 64 +
@@ -259,13 +260,13 @@ class Block {
       const int group = static_cast<uint32_t>(k) * product.inverse >> 20;
       const int stage = k - group * stages;
       const int tiles =
-          (min(kLayersColumns, columns - stage * kLayersColumns) / kTile + 1 - side) / 2;
+          (min(kColumns, columns - stage * kColumns) / kTile + 1 - side) / 2;
       uint4 x[kTiles][2], w[kTiles][4];
 #pragma unroll
       for (int i = 0; i < kTiles; ++i) {
         x[i][0] = x[i][1] = make_uint4(0, 0, 0, 0);
         if (i < tiles && has_plane) {
-          const uint32_t from = x0 + stage * kLayersRowBytes + i * 4 * kTile;
+          const uint32_t from = x0 + stage * kColumns * 2 + i * 4 * kTile;
           x[i][0] = load_shared(from), x[i][1] = load_shared(from + 128);
         }
       }
@@ -519,10 +520,10 @@ class Block {
 
 // Whether the last stage of some product's rows has fewer columns.
 __device__ __forceinline__ bool has_tails(const Args& a) {
-  return (a.D | a.H * kE | a.F) % kLayersColumns != 0;
+  return (a.D | a.H * kE | a.F) % a.columns != 0;
 }
 
-template <class T>
+template <class T, int kColumns>
 __global__ void __launch_bounds__(32 * (kLayersWarps + 1), 1)
     decode_layers_kernel(const __grid_constant__ Args a) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
@@ -548,7 +549,7 @@ __global__ void __launch_bounds__(32 * (kLayersWarps + 1), 1)
   }
   if (has_tails(a)) {
     // What a short stage leaves as it was is multiplied by zeros, so it must be numbers.
-    for (int i = threadIdx.x; i < a.stages * kLayersStageBytes / 16; i += blockDim.x) {
+    for (int i = threadIdx.x; i < a.stages * a.stage_bytes / 16; i += blockDim.x) {
       reinterpret_cast<uint4*>(shared_memory())[i] = make_uint4(0, 0, 0, 0);
     }
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
@@ -561,7 +562,7 @@ __global__ void __launch_bounds__(32 * (kLayersWarps + 1), 1)
   if (threadIdx.x / 32 == kLayersWarps) {
     Copier(a).run();
   } else {
-    Block<T>(a).run();
+    Block<T, kColumns>(a).run();
   }
 #endif
 }

@@ -13,14 +13,18 @@ bool aligned(const TensorView& v) {
 }  // namespace
 
 std::string DecodeLayersPlan::str() const {
-  return std::to_string(blocks) + " blocks, ring of " + std::to_string(stages) + " stages, " +
+  return std::to_string(blocks) + " blocks, ring of " + std::to_string(stages) + " stages of " +
+         std::to_string(columns) + " columns, " +
          std::to_string(in_flight) + " under way, up to " + std::to_string(ranks) +
          " blocks a kv head, " + std::to_string(shared_bytes) + " B shared";
 }
 
 DecodeLayersPlan plan_decode_layers(int64_t D, int64_t H, int64_t K, int64_t F, int sm_count,
                                     int64_t shared_bytes) {
-  DecodeLayersPlan plan{sm_count, static_cast<int>(std::max<int64_t>(1, sm_count / K)), 0, 0, 0};
+  DecodeLayersPlan plan{};
+  plan.blocks = sm_count;
+  plan.ranks = static_cast<int>(std::max<int64_t>(1, sm_count / K));
+  plan.columns = layers_columns(static_cast<int>(D));
   if (K > sm_count) {
     return plan;
   }
@@ -35,7 +39,7 @@ DecodeLayersPlan plan_decode_layers(int64_t D, int64_t H, int64_t K, int64_t F, 
       // of it, large ones lose bandwidth; on an H200, us, with 2, 3 and 4 under way: 0.6B 404, 423,
       // 427; 1.7B 807, 744, 750; 4B 2244, 1957, 1938; 8B 3667, 3256, 3234 (5: 3279).
       const int64_t layer = 2 * ((2 * H + 2 * K) * kLayersHeadDim + 3 * F) * D / sm_count;
-      const int64_t ring = int64_t{stages} * kLayersStageBytes;
+      const int64_t ring = int64_t{stages} * layers_stage_bytes(plan.columns);
       plan.in_flight = layer < 2 * ring ? 2 : layer < 6 * ring ? 3 : 4;
       plan.shared_bytes = l.end;
       break;

@@ -3,7 +3,7 @@
 // functions; what the kernel itself needs is constexpr.
 //
 // Every block takes a run of rows of every matrix, and keeps the same ones in each layer.
-// Weights come in stages: 8 rows of up to 1024 columns. Cached positions come through the same ring
+// Weights come in stages: 8 rows of up to 1024 or 1280 columns. Cached positions come through the same ring
 // of stages: 32 rows of K, then of V, of one kv head. A kv head's positions are cut into shares, a
 // block each.
 #pragma once
@@ -21,12 +21,20 @@ inline constexpr int kLayersMaxD = 5120;    // a thread holds D / 256 values of 
 inline constexpr int kLayersMaxCount = 64;  // layers
 inline constexpr int kLayersWarps = 8;      // that compute; one more copies
 inline constexpr int kLayersRows = 8;       // of a stage of weights, at most
-inline constexpr int kLayersColumns = 1024;
 inline constexpr int kLayersKeys = 32;  // positions of a stage of the cache, one warp's
-inline constexpr int kLayersRowBytes = kLayersColumns * 2;
 inline constexpr int kLayersKeyBytes = kLayersHeadDim * 2;
-inline constexpr int kLayersStageBytes = kLayersRows * kLayersRowBytes;
-static_assert(2 * kLayersKeys * kLayersKeyBytes == kLayersStageBytes, "both fill a stage");
+// Columns of a stage of weights: the wide form for rows of x that it divides and the other does not
+// (qwen3-4b: 2560).
+inline constexpr int kLayersColumns = 1024, kLayersWideColumns = 1280;
+constexpr int layers_columns(int D) {
+  return D % kLayersColumns != 0 && D % kLayersWideColumns == 0 ? kLayersWideColumns
+                                                                : kLayersColumns;
+}
+constexpr int layers_stage_bytes(int columns) {
+  return kLayersRows * columns * 2;
+}
+static_assert(2 * kLayersKeys * kLayersKeyBytes == layers_stage_bytes(kLayersColumns),
+              "both fill a stage");
 inline constexpr int kLayersQueryBytes = kLayersKeyBytes + 16;  // apart, for the banks
 inline constexpr int kLayersMinStages = 4, kLayersMaxStages = 12;
 
@@ -75,7 +83,7 @@ constexpr LayersLayout layers_layout(int D, int H, int K, int F, int blocks, int
   const int group = H / K, E = kLayersHeadDim;
   LayersLayout l{};
   l.ring = 0;
-  l.planes = stages * kLayersStageBytes;
+  l.planes = stages * layers_stage_bytes(layers_columns(D));
   // Apart from queries and fresh: they are written while sums are still read.
   l.partial = l.planes + most(most(kLayersPlanes * layers_plane_bytes(D), layers_plane_bytes(F)),
                               most(layers_plane_bytes(H * E),
@@ -121,6 +129,7 @@ inline constexpr int kLayersCounterBytes = 8;
 struct DecodeLayersPlan {
   int blocks;     // one an SM
   int ranks;      // blocks of a kv head at most
+  int columns;    // of a stage
   int stages;     // of the ring; 0: the device cannot run the kernel
   int in_flight;  // of these asked for and not there yet, at most
   int shared_bytes;

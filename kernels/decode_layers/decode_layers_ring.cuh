@@ -33,7 +33,7 @@ struct Args {
   const int32_t* pos_device;
   int pos, limit;  // positions from `limit` on are outside
   int count, D, H, K, group, F;
-  int ranks, stages, in_flight;
+  int ranks, columns, stage_bytes, stages, in_flight;
   DType gain;
   float eps, scale_log2, inverse_D;
   char* exchange;      // of `at`
@@ -105,7 +105,7 @@ struct Ring {
   __device__ __forceinline__ explicit Ring(const Args& args) : a(args) {}
 
   __device__ __forceinline__ uint32_t stage() const {
-    return dev::shared_address(shared_memory()) + at * kLayersStageBytes;
+    return dev::shared_address(shared_memory()) + at * a.stage_bytes;
   }
   __device__ __forceinline__ uint32_t full() const {
     return dev::shared_address(shared_memory()) + a.layout.barriers + 8 * at;
@@ -266,12 +266,12 @@ class Copier {
 #pragma unroll 1
       for (int side = 0; side <= (twin != 0 ? 1 : 0); ++side) {
 #pragma unroll 1
-        for (int column = 0; column < columns; column += kLayersColumns) {
-          const int bytes = 2 * min(kLayersColumns, columns - column);
+        for (int column = 0; column < columns; column += a.columns) {
+          const int bytes = 2 * min(a.columns, columns - column);
           acquire(n * bytes);
-          const bool whole = columns == kLayersColumns;  // rows without gaps, in one copy
+          const bool whole = columns == a.columns;  // rows without gaps, in one copy
           if (lane < (whole ? 1 : n)) {
-            bulk_copy(ring.stage() + lane * kLayersRowBytes,
+            bulk_copy(ring.stage() + lane * a.columns * 2,
                       row + side * twin + int64_t{column} * 2, whole ? n * bytes : bytes,
                       ring.full(), once_);
           }

@@ -206,6 +206,7 @@ TEST(DecodeLayersPlan, FitsEveryModel) {
       ASSERT_GE(plan.stages, 8);
       EXPECT_LE(plan.shared_bytes, 227 << 10);
       EXPECT_EQ(plan.ranks, sm_count / s.K);
+      EXPECT_EQ(plan.columns, s.D == 2560 ? 1280 : 1024);
       if (sm_count == 132 && s.D >= 1024) {
         EXPECT_EQ(plan.in_flight, s.D == 1024 ? 2 : s.D == 2048 ? 3 : 4);
       }
