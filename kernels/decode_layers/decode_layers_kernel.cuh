@@ -259,8 +259,7 @@ class Block {
     while (k < total) {
       const int group = static_cast<uint32_t>(k) * product.inverse >> 20;
       const int stage = k - group * stages;
-      const int tiles =
-          (min(kColumns, columns - stage * kColumns) / kTile + 1 - side) / 2;
+      const int tiles = (min(kColumns, columns - stage * kColumns) / kTile + 1 - side) / 2;
       uint4 x[kTiles][2], w[kTiles][4];
 #pragma unroll
       for (int i = 0; i < kTiles; ++i) {

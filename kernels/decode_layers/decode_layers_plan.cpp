@@ -14,9 +14,8 @@ bool aligned(const TensorView& v) {
 
 std::string DecodeLayersPlan::str() const {
   return std::to_string(blocks) + " blocks, ring of " + std::to_string(stages) + " stages of " +
-         std::to_string(columns) + " columns, " +
-         std::to_string(in_flight) + " under way, up to " + std::to_string(ranks) +
-         " blocks a kv head, " + std::to_string(shared_bytes) + " B shared";
+         std::to_string(columns) + " columns, " + std::to_string(in_flight) + " under way, up to " +
+         std::to_string(ranks) + " blocks a kv head, " + std::to_string(shared_bytes) + " B shared";
 }
 
 DecodeLayersPlan plan_decode_layers(int64_t D, int64_t H, int64_t K, int64_t F, int sm_count,

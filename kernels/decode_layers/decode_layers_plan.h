@@ -3,9 +3,9 @@
 // functions; what the kernel itself needs is constexpr.
 //
 // Every block takes a run of rows of every matrix, and keeps the same ones in each layer.
-// Weights come in stages: 8 rows of up to 1024 or 1280 columns. Cached positions come through the same ring
-// of stages: 32 rows of K, then of V, of one kv head. A kv head's positions are cut into shares, a
-// block each.
+// Weights come in stages: 8 rows of up to 1024 or 1280 columns. Cached positions come through the
+// same ring of stages: 32 rows of K, then of V, of one kv head. A kv head's positions are cut into
+// shares, a block each.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ inline constexpr int kLayersMaxD = 5120;    // a thread holds D / 256 values of 
 inline constexpr int kLayersMaxCount = 64;  // layers
 inline constexpr int kLayersWarps = 8;      // that compute; one more copies
 inline constexpr int kLayersRows = 8;       // of a stage of weights, at most
-inline constexpr int kLayersKeys = 32;  // positions of a stage of the cache, one warp's
+inline constexpr int kLayersKeys = 32;      // positions of a stage of the cache, one warp's
 inline constexpr int kLayersKeyBytes = kLayersHeadDim * 2;
 // Columns of a stage of weights: the wide form for rows of x that it divides and the other does not
 // (qwen3-4b: 2560).

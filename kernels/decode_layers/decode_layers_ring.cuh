@@ -271,9 +271,8 @@ class Copier {
           acquire(n * bytes);
           const bool whole = columns == a.columns;  // rows without gaps, in one copy
           if (lane < (whole ? 1 : n)) {
-            bulk_copy(ring.stage() + lane * a.columns * 2,
-                      row + side * twin + int64_t{column} * 2, whole ? n * bytes : bytes,
-                      ring.full(), once_);
+            bulk_copy(ring.stage() + lane * a.columns * 2, row + side * twin + int64_t{column} * 2,
+                      whole ? n * bytes : bytes, ring.full(), once_);
           }
           ring.next();
         }
