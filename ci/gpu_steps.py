@@ -20,7 +20,7 @@ OP_BY_OP = {"EMBER_DECODE_LAYERS": "0"}
 TOOLS = ("memcheck", "racecheck", "synccheck", "initcheck")
 # Rough seconds of a tool over an op, eight steps side by side on an H100; of others, OTHER_COST.
 COST = {("memcheck", "attention"): 100, ("memcheck", "attention_step"): 270,
-        ("memcheck", "decode_layers"): 120, ("racecheck", "decode_layers"): 60,
+        ("memcheck", "decode_layers"): 120, ("racecheck", "decode_layers"): 155,
         ("memcheck", "linear"): 80, ("memcheck", "sample"): 60,
         ("racecheck", "attention"): 40, ("racecheck", "attention_step"): 60,
         ("racecheck", "linear"): 400, ("racecheck", "sample"): 375,

@@ -69,7 +69,7 @@ void launch(const char* op, Stream stream, void (*kernel)(P...), dim3 grid, dim3
 }
 
 // All blocks of the grid at once on the device, so that they may wait for one another; the grid has
-// to fit. Never overlaps its neighbours.
+// to fit. It starts when all before it is complete, and may let the next one start.
 template <class... P, class... A>
 void launch_resident(const char* op, Stream stream, void (*kernel)(P...), dim3 grid, dim3 block,
                      int64_t smem_bytes, A... args) {

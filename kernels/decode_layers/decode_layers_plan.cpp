@@ -36,7 +36,8 @@ DecodeLayersPlan plan_decode_layers(int64_t D, int64_t H, int64_t K, int64_t F, 
       // What is asked for waits in the memory system's queues, and what blocks tell each other
       // waits behind it. Small layers, which wait for each other more than for memory, gain by less
       // of it, large ones lose bandwidth; on an H200, us, with 2, 3 and 4 under way: 0.6B 404, 423,
-      // 427; 1.7B 807, 744, 750; 4B 2244, 1957, 1938; 8B 3667, 3256, 3234 (5: 3279).
+      // 427; 1.7B 807, 744, 750; 4B 2244, 1957, 1938; 8B 3667, 3256, 3234 (5: 3279);
+      // 4B in stages of 1280 columns 1988, 1856, 1864.
       const int64_t layer = 2 * ((2 * H + 2 * K) * kLayersHeadDim + 3 * F) * D / sm_count;
       const int64_t ring = int64_t{stages} * layers_stage_bytes(plan.columns);
       plan.in_flight = layer < 2 * ring ? 2 : layer < 6 * ring ? 3 : 4;

@@ -21,7 +21,7 @@ inline constexpr int kLayersMaxD = 5120;    // a thread holds D / 256 values of 
 inline constexpr int kLayersMaxCount = 64;  // layers
 inline constexpr int kLayersWarps = 8;      // that compute; one more copies
 inline constexpr int kLayersRows = 8;       // of a stage of weights, at most
-inline constexpr int kLayersKeys = 32;      // positions of a stage of the cache, one warp's
+inline constexpr int kLayersKeys = 32;      // positions of a stage of the cache
 inline constexpr int kLayersKeyBytes = kLayersHeadDim * 2;
 // Columns of a stage of weights: the wide form for rows of x that it divides and the other does not
 // (qwen3-4b: 2560).
