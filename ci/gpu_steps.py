@@ -12,7 +12,8 @@ GOLDEN = (("tiny", "bf16"), ("tiny", "fp16"), ("odd", "bf16"), ("odd", "fp16"))
 # places in memory, which memcheck looks at; barriers and shared memory see nothing new.
 FEW = "-*Long.*"
 # In the quick form the sanitizers see these tests of other slow binaries alone.
-QUICK = {"linear": "*GemvShapes*:*ColumnSlice*:*Nan*",
+QUICK = {"decode_layers": "*PositionInMemory*:*StepsOfAGraph*",
+         "linear": "*GemvShapes*:*ColumnSlice*:*Nan*",
          "sample": "*SpecialValues*:*PositionInMemory*"}
 FOUND = 9  # exit code of compute-sanitizer that has something to report
 # Where a step's layers are one kernel, the kernels of the ops are a way of their own.
@@ -29,7 +30,8 @@ COST = {("memcheck", "attention"): 100, ("memcheck", "attention_step"): 270,
 OTHER_COST = {"memcheck": 4, "racecheck": 10, "synccheck": 4, "initcheck": 4}
 # Parts that a run is cut into, so that none takes much longer than a minute.
 SHARDS = {("memcheck", "attention"): 5, ("memcheck", "attention_step"): 6,
-          ("memcheck", "decode_layers"): 3, ("memcheck", "linear"): 2, ("racecheck", "linear"): 6,
+          ("memcheck", "decode_layers"): 3, ("racecheck", "decode_layers"): 2,
+          ("memcheck", "linear"): 2, ("racecheck", "linear"): 6,
           ("racecheck", "sample"): 3, ("synccheck", "linear"): 2}
 
 

@@ -70,24 +70,31 @@ DecodeLayersCase small(int64_t L, int64_t pos, DType t, int64_t group = 2) {
 
 // Few and small, and all that the kernel does: ends of rows, groups of heads, one share and many,
 // a ring that wraps.
-TEST(DecodeLayersCuda, EveryPath) {
-  EMBER_NEEDS_HOPPER();
+void check_every_path(DType t) {
   std::vector<DecodeLayersCase> cases;
-  for (DType t : {DType::kF16, DType::kBF16}) {
-    for (int64_t pos : {0, 15, 16, 31, 32, 255, 256, 300, 1500}) {
-      cases.push_back(small(2, pos, t, pos == 300 ? 8 : pos == 256 ? 5 : 2));
-    }
-    DecodeLayersCase wide{"wide", 3, 1664, 4, 2, 128, 8320, 40};
-    wide.dtype = t;
-    cases.push_back(wide);
-    DecodeLayersCase five{"stages of 1280", 2, 1280, 4, 2, 128, 1408, 33};
-    five.dtype = t;
-    cases.push_back(five);
-    DecodeLayersCase narrow{"narrow", 1, 128, 1, 1, 128, 128, 3};
-    narrow.dtype = t;
-    cases.push_back(narrow);
+  for (int64_t pos : {0, 15, 16, 31, 32, 255, 256, 300, 1500}) {
+    cases.push_back(small(2, pos, t, pos == 300 ? 8 : pos == 256 ? 5 : 2));
   }
+  DecodeLayersCase wide{"wide", 3, 1664, 4, 2, 128, 8320, 40};
+  wide.dtype = t;
+  cases.push_back(wide);
+  DecodeLayersCase five{"stages of 1280", 2, 1280, 4, 2, 128, 1408, 33};
+  five.dtype = t;
+  cases.push_back(five);
+  DecodeLayersCase narrow{"narrow", 1, 128, 1, 1, 128, 128, 3};
+  narrow.dtype = t;
+  cases.push_back(narrow);
   check_cases(cases);
+}
+
+TEST(DecodeLayersCuda, EveryPathF16) {
+  EMBER_NEEDS_HOPPER();
+  check_every_path(DType::kF16);
+}
+
+TEST(DecodeLayersCuda, EveryPathBf16) {
+  EMBER_NEEDS_HOPPER();
+  check_every_path(DType::kBF16);
 }
 
 TEST(DecodeLayersCudaLong, EveryLength) {
